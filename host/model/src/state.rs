@@ -1,0 +1,228 @@
+//! What must survive a restart, in the domain's words: alerts, silences, the notification log, deliveries, the inbox.
+//!
+//! One trait, so that a second implementation is a second file. Ids are made by the host and ordered by time.
+
+use serde::{Deserialize, Serialize};
+
+use crate::alert::{Alert, AlertStatus};
+use crate::labels::{Fingerprint, Labels};
+use crate::matcher::MatchOp;
+use crate::receiver::{Notification, Receipt};
+use crate::time::Timestamp;
+
+/// Durable state could not be read or written.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StateError {
+    /// The database failed.
+    #[error("cannot {action} in {place}: {cause}")]
+    Database {
+        /// What was tried, such as `record a flush`.
+        action: &'static str,
+        /// Which file.
+        place: String,
+        /// What the database said.
+        cause: String,
+    },
+    /// A row that cannot be understood.
+    #[error("{place} holds a damaged {what}: {cause}")]
+    Damaged {
+        /// Which file.
+        place: String,
+        /// Which kind of row.
+        what: &'static str,
+        /// Why it cannot be read.
+        cause: String,
+    },
+}
+
+/// A matcher as it is written down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredMatcher {
+    /// The label.
+    pub name: String,
+    /// Value or regular expression.
+    pub value: String,
+    /// Whether the value is a regular expression.
+    pub is_regex: bool,
+    /// Whether a match means yes.
+    pub is_equal: bool,
+}
+
+impl StoredMatcher {
+    /// The operator that the two flags stand for.
+    pub const fn op(&self) -> MatchOp {
+        match (self.is_regex, self.is_equal) {
+            (false, true) => MatchOp::Equal,
+            (false, false) => MatchOp::NotEqual,
+            (true, true) => MatchOp::Regex,
+            (true, false) => MatchOp::NotRegex,
+        }
+    }
+}
+
+/// A silence: alerts that pass all its matchers are not told about while it lasts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Silence {
+    /// UUID.
+    pub id: String,
+    /// All must match.
+    pub matchers: Vec<StoredMatcher>,
+    /// From when.
+    pub starts_at: Timestamp,
+    /// Until when.
+    pub ends_at: Timestamp,
+    /// Last change.
+    pub updated_at: Timestamp,
+    /// Who asked for it.
+    pub created_by: String,
+    /// Why.
+    pub comment: String,
+}
+
+/// What was last told about one group to one integration of a receiver.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotificationLogEntry {
+    /// The group.
+    pub group_key: String,
+    /// The receiver.
+    pub receiver: String,
+    /// Which of its integrations, counted over all kinds in order of the configuration.
+    pub integration: u32,
+    /// When.
+    pub at: Timestamp,
+    /// Identities of the alerts told as firing.
+    pub firing: Vec<u64>,
+    /// Identities of the alerts told as resolved.
+    pub resolved: Vec<u64>,
+    /// When the entry may be forgotten.
+    pub expires_at: Timestamp,
+}
+
+/// A message that has to get out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Ordered by time; also the idempotency key.
+    pub id: String,
+    /// Which of the receiver's integrations.
+    pub integration: u32,
+    /// `slack`, `email`, …: the kind of that integration when it was written.
+    pub kind: String,
+    /// What to tell.
+    pub notification: Notification,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// Not before this time.
+    pub not_before: Timestamp,
+}
+
+/// What one flush of a group decided; written in one transaction.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FlushRecord {
+    /// What is now known to have been told.
+    pub log: Vec<NotificationLogEntry>,
+    /// What is to be sent.
+    pub deliveries: Vec<Delivery>,
+    /// Resolved alerts that nobody needs any more.
+    pub forgotten: Vec<Fingerprint>,
+}
+
+/// How a delivery ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeliveryOutcome {
+    /// It got there.
+    Delivered(Option<Receipt>),
+    /// Try again at this time.
+    RetryAt(Timestamp, String),
+    /// Given up, with the last error.
+    Dead(String),
+}
+
+/// A rule's alert, as it must come back after a restart.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StoredRuleAlert {
+    /// Labels of the alert with those of the rule.
+    pub labels: Labels,
+    /// Rendered annotations.
+    pub annotations: Labels,
+    /// When the condition began to hold.
+    pub active_at: Timestamp,
+    /// When it began to fire; none while pending.
+    pub fired_at: Option<Timestamp>,
+    /// When the condition was last seen to be over while firing is kept.
+    pub keep_firing_since: Option<Timestamp>,
+    /// Last value of the expression.
+    pub value: f64,
+}
+
+/// A message kept in the inbox.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InboxMessage {
+    /// Ordered by time.
+    pub id: String,
+    /// When it arrived.
+    pub at: Timestamp,
+    /// Which receiver it was sent to.
+    pub receiver: String,
+    /// Firing or resolved.
+    pub status: AlertStatus,
+    /// Subject.
+    pub title: String,
+    /// Text.
+    pub body: String,
+    /// The whole notification.
+    pub notification: Notification,
+}
+
+/// All that is read when the host starts.
+#[derive(Debug, Clone, Default)]
+pub struct StateSnapshot {
+    /// Alerts of the routing side.
+    pub alerts: Vec<Alert>,
+    /// Silences, expired ones included until they are forgotten.
+    pub silences: Vec<Silence>,
+    /// The notification log.
+    pub log: Vec<NotificationLogEntry>,
+    /// Alerts of rules, by rule key.
+    pub rule_alerts: Vec<(String, Vec<StoredRuleAlert>)>,
+}
+
+/// The durable side of alerting. Every call is one transaction: when it returns, a kill of the process undoes nothing.
+pub trait DurableState: Send + Sync {
+    /// Reads everything, at start.
+    fn load(&self) -> Result<StateSnapshot, StateError>;
+
+    /// Writes alerts, new ones and changed ones.
+    fn put_alerts(&self, alerts: &[Alert]) -> Result<(), StateError>;
+
+    /// Writes a silence, a new one or a changed one.
+    fn put_silence(&self, silence: &Silence) -> Result<(), StateError>;
+
+    /// Drops silences that ended long ago.
+    fn forget_silences(&self, ids: &[String]) -> Result<(), StateError>;
+
+    /// Writes what a flush decided.
+    fn record_flush(&self, flush: &FlushRecord) -> Result<(), StateError>;
+
+    /// Takes up to `limit` deliveries that are due and nobody holds, and holds them until `until`.
+    fn lease_deliveries(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, StateError>;
+
+    /// Ends or postpones a delivery that was leased.
+    fn settle_delivery(&self, id: &str, outcome: &DeliveryOutcome, now: Timestamp) -> Result<(), StateError>;
+
+    /// How many deliveries wait, and when the earliest of them is due.
+    fn pending_deliveries(&self) -> Result<(u64, Option<Timestamp>), StateError>;
+
+    /// Replaces what is kept of one rule's alerts.
+    fn put_rule_alerts(&self, rule_key: &str, alerts: &[StoredRuleAlert]) -> Result<(), StateError>;
+
+    /// Keeps a message in the inbox; a second one with the same id changes nothing.
+    fn post_to_inbox(&self, message: &InboxMessage) -> Result<(), StateError>;
+
+    /// The newest messages, newest first.
+    fn inbox(&self, limit: usize) -> Result<Vec<InboxMessage>, StateError>;
+}
