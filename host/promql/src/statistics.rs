@@ -1,0 +1,170 @@
+//! Sums, means and quantiles as Prometheus computes them; shared by aggregations and `*_over_time` functions.
+//!
+//! No function here takes an empty slice.
+
+/// A sum with Kahan's and Neumaier's compensation.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct KahanSum {
+    sum: f64,
+    compensation: f64,
+}
+
+impl KahanSum {
+    pub(crate) fn add(&mut self, value: f64) {
+        let total = self.sum + value;
+        if total.is_infinite() {
+            self.compensation = 0.0;
+        } else if self.sum.abs() >= value.abs() {
+            self.compensation += (self.sum - total) + value;
+        } else {
+            self.compensation += (value - total) + self.sum;
+        }
+        self.sum = total;
+    }
+
+    pub(crate) fn total(self) -> f64 {
+        if self.sum.is_infinite() {
+            self.sum
+        } else {
+            self.sum + self.compensation
+        }
+    }
+
+    fn scaled(self, by: f64) -> Self {
+        Self {
+            sum: self.sum * by,
+            compensation: self.compensation * by,
+        }
+    }
+}
+
+pub(crate) fn sum(values: &[f64]) -> f64 {
+    let mut sum = KahanSum::default();
+    values.iter().for_each(|&value| sum.add(value));
+    sum.total()
+}
+
+/// The mean; goes over to an incremental mean where the sum would overflow, as Prometheus 3.
+pub(crate) fn mean(values: &[f64]) -> f64 {
+    let mut sum = KahanSum {
+        sum: values[0],
+        compensation: 0.0,
+    };
+    for (at, &value) in values.iter().enumerate().skip(1) {
+        let mut next = sum;
+        next.add(value);
+        if next.sum.is_infinite() {
+            return incremental_mean(sum.scaled(1.0 / at as f64), at, &values[at..]);
+        }
+        sum = next;
+    }
+    let count = values.len() as f64;
+    sum.sum / count + sum.compensation / count
+}
+
+fn incremental_mean(mut mean: KahanSum, seen: usize, rest: &[f64]) -> f64 {
+    for (at, value) in rest.iter().enumerate() {
+        let count = (seen + at + 1) as f64;
+        mean = mean.scaled((count - 1.0) / count);
+        mean.add(value / count);
+    }
+    mean.sum + mean.compensation
+}
+
+/// The population variance, by Welford's method.
+pub(crate) fn variance(values: &[f64]) -> f64 {
+    let (mut mean, mut squares) = (KahanSum::default(), KahanSum::default());
+    for (at, value) in values.iter().enumerate() {
+        let delta = value - (mean.sum + mean.compensation);
+        mean.add(delta / (at + 1) as f64);
+        squares.add(delta * (value - (mean.sum + mean.compensation)));
+    }
+    (squares.sum + squares.compensation) / values.len() as f64
+}
+
+pub(crate) fn standard_deviation(values: &[f64]) -> f64 {
+    variance(values).sqrt()
+}
+
+/// The smallest value; NaN only if there is nothing else.
+pub(crate) fn min(values: &[f64]) -> f64 {
+    values
+        .iter()
+        .copied()
+        .reduce(|a, b| if b < a || a.is_nan() { b } else { a })
+        .unwrap_or(f64::NAN)
+}
+
+/// The largest value; NaN only if there is nothing else.
+pub(crate) fn max(values: &[f64]) -> f64 {
+    values
+        .iter()
+        .copied()
+        .reduce(|a, b| if b > a || a.is_nan() { b } else { a })
+        .unwrap_or(f64::NAN)
+}
+
+/// The φ-quantile with linear interpolation. Outside of 0..=1 it is infinite; NaNs count as the smallest values.
+pub(crate) fn quantile(phi: f64, values: &[f64]) -> f64 {
+    if phi.is_nan() {
+        return f64::NAN;
+    }
+    if !(0.0..=1.0).contains(&phi) {
+        return if phi < 0.0 {
+            f64::NEG_INFINITY
+        } else {
+            f64::INFINITY
+        };
+    }
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(|a, b| b.is_nan().cmp(&a.is_nan()).then(a.total_cmp(b)));
+    let rank = phi * (sorted.len() - 1) as f64;
+    let lower = rank.floor() as usize;
+    let upper = (lower + 1).min(sorted.len() - 1);
+    let weight = rank - rank.floor();
+    sorted[lower] * (1.0 - weight) + sorted[upper] * weight
+}
+
+/// The median absolute deviation; NaN as soon as one value is.
+pub(crate) fn median_absolute_deviation(values: &[f64]) -> f64 {
+    if values.iter().any(|value| value.is_nan()) {
+        return f64::NAN;
+    }
+    let median = quantile(0.5, values);
+    let deviations: Vec<f64> = values.iter().map(|value| (value - median).abs()).collect();
+    quantile(0.5, &deviations)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_keep_what_plain_addition_loses() {
+        assert_eq!(sum(&[1.0, 1e100, 1.0, -1e100]), 2.0);
+        assert_eq!(sum(&[f64::INFINITY, 1.0]), f64::INFINITY);
+        assert!(sum(&[f64::INFINITY, f64::NEG_INFINITY]).is_nan());
+    }
+
+    #[test]
+    fn means_do_not_overflow() {
+        let big = 1.797_693_134_862_315_7e308;
+        assert!((mean(&[big, big, big]) / big - 1.0).abs() < 1e-15);
+        assert_eq!(mean(&[1.0, 2.0, 6.0]), 3.0);
+    }
+
+    #[test]
+    fn quantiles_interpolate_and_count_nan_as_smallest() {
+        assert_eq!(quantile(0.5, &[3.0, 1.0, 2.0, 4.0]), 2.5);
+        assert_eq!(quantile(1.0, &[f64::NAN, 2.0]), 2.0);
+        assert!(quantile(0.0, &[f64::NAN, 2.0]).is_nan());
+        assert_eq!(quantile(-0.1, &[1.0]), f64::NEG_INFINITY);
+    }
+
+    #[test]
+    fn extremes_pass_over_nan() {
+        assert_eq!(min(&[f64::NAN, 2.0, 1.0]), 1.0);
+        assert_eq!(max(&[2.0, f64::NAN]), 2.0);
+        assert!(max(&[f64::NAN]).is_nan());
+    }
+}
