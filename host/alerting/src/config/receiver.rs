@@ -1,0 +1,478 @@
+//! The `receivers:` section: who can be told, and by which integrations.
+//!
+//! Alertmanager's own integrations are checked by their table; any other `<name>_configs` belongs to a plugin of that
+//! name, which looks at its settings itself.
+
+use std::collections::BTreeMap;
+
+use bellwether_model::yaml::{Location, YamlError, did_you_mean};
+use serde_json::{Map, Value as Json};
+
+use super::Note;
+use super::kinds::{self, KINDS, KindSpec, Rule};
+use super::node::{Entry, Node, Source};
+use super::read::{Section, boolean, list, plain_map, text};
+use super::schema::take_fields;
+
+/// What ends the key of an integration's list.
+const CONFIGS_SUFFIX: &str = "_configs";
+/// The address that wants a bot token instead of being secret itself.
+const SLACK_POST_MESSAGE: &str = "https://slack.com/api/chat.postMessage";
+
+/// Somebody who can be told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReceiverConfig {
+    /// What routes call it.
+    pub name: String,
+    /// Labels of the receiver itself (Alertmanager 0.33), for filters of the API.
+    pub labels: BTreeMap<String, String>,
+    /// By which ways, in the order of the file; an integration is known by its index here.
+    pub integrations: Vec<Integration>,
+}
+
+/// One way to tell a receiver.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Integration {
+    /// `slack` for `slack_configs`: one of Alertmanager's, or a plugin's name.
+    pub kind: String,
+    /// Whether it tells about the end of alerts.
+    pub send_resolved: bool,
+    /// Its settings without `send_resolved`, with what comes from `global:` filled in.
+    pub settings: Map<String, Json>,
+    /// Line of the file at which the settings begin, for messages.
+    pub line: u64,
+}
+
+impl Integration {
+    /// Whether the kind is one that Alertmanager knows too.
+    pub fn is_upstream_kind(&self) -> bool {
+        kinds::find(&self.kind).is_some()
+    }
+
+    /// How many alerts one message holds at most; none where there is no limit.
+    pub fn max_alerts(&self) -> Option<usize> {
+        let max = self.settings.get("max_alerts")?.as_u64()?;
+        usize::try_from(max).ok().filter(|max| *max > 0)
+    }
+}
+
+/// What the receivers' readers share.
+#[derive(Debug)]
+pub(super) struct Context<'s, 'g> {
+    pub(super) source: Source<'s>,
+    pub(super) global: &'g Map<String, Json>,
+    pub(super) notes: &'g mut Vec<Note>,
+}
+
+/// Reads one receiver.
+pub(super) fn read(context: &mut Context<'_, '_>, node: Node) -> Result<ReceiverConfig, YamlError> {
+    let source = context.source;
+    let mut section = Section::new(source, "receiver", node)?;
+    let place = section.place();
+    let name = section.text("name")?.map(|name| name.value).unwrap_or_default();
+    if name.is_empty() {
+        return Err(source
+            .error(&place, "missing name in receiver")
+            .with_hint("add `name: NAME`"));
+    }
+    let labels = plain_map(section.text_map("labels")?);
+    section.also_known(KNOWN_KEYS.iter().copied());
+    let lists = section.take_where(|key| key.len() > CONFIGS_SUFFIX.len() && key.ends_with(CONFIGS_SUFFIX));
+    section.finish()?;
+    let mut integrations = Vec::new();
+    for entry in lists {
+        read_list(context, entry, &mut integrations)?;
+    }
+    Ok(ReceiverConfig {
+        name,
+        labels,
+        integrations,
+    })
+}
+
+/// Keys that a typo may have been meant for.
+const KNOWN_KEYS: &[&str] = &[
+    "webhook_configs",
+    "email_configs",
+    "slack_configs",
+    "pagerduty_configs",
+    "opsgenie_configs",
+    "victorops_configs",
+    "pushover_configs",
+    "wechat_configs",
+    "sns_configs",
+    "telegram_configs",
+    "discord_configs",
+    "webex_configs",
+    "msteams_configs",
+    "msteamsv2_configs",
+    "jira_configs",
+    "rocketchat_configs",
+    "mattermost_configs",
+    "incidentio_configs",
+];
+
+fn read_list(
+    context: &mut Context<'_, '_>,
+    entry: Entry,
+    integrations: &mut Vec<Integration>,
+) -> Result<(), YamlError> {
+    let kind = entry
+        .key
+        .strip_suffix(CONFIGS_SUFFIX)
+        .unwrap_or(&entry.key)
+        .to_owned();
+    let spec = kinds::find(&kind);
+    if spec.is_none() {
+        note_plugin(context, &kind, &entry.place);
+    }
+    for item in list(context.source, &entry.key, entry.node)? {
+        let integration = match spec {
+            Some(spec) => read_upstream(context, spec, item)?,
+            None => read_plugin(context.source, &kind, item)?,
+        };
+        integrations.push(integration);
+    }
+    Ok(())
+}
+
+fn note_plugin(context: &mut Context<'_, '_>, kind: &str, place: &Location) {
+    let meant = did_you_mean(kind, KINDS.iter().map(|kind| kind.name));
+    let doubt = meant.map_or_else(String::new, |close| {
+        format!("; was `{close}{CONFIGS_SUFFIX}` meant?")
+    });
+    let message = format!("`{kind}{CONFIGS_SUFFIX}` is left to a plugin called {kind}{doubt}");
+    context.notes.push(Note {
+        line: place.line(),
+        message,
+    });
+}
+
+/// Settings of a plugin are taken as they are.
+fn read_plugin(source: Source<'_>, kind: &str, node: Node) -> Result<Integration, YamlError> {
+    let line = node.place.line();
+    let mut section = Section::new(source, "plugin settings", node)?;
+    let send_resolved = section.bool("send_resolved")?.unwrap_or(true);
+    let rest = section.take_where(|_| true);
+    let settings = rest
+        .into_iter()
+        .map(|entry| (entry.key, super::schema::to_json(entry.node)))
+        .collect();
+    Ok(Integration {
+        kind: kind.to_owned(),
+        send_resolved,
+        settings,
+        line,
+    })
+}
+
+fn read_upstream(
+    context: &mut Context<'_, '_>,
+    spec: &'static KindSpec,
+    node: Node,
+) -> Result<Integration, YamlError> {
+    let source = context.source;
+    let place = node.place;
+    let mut section = Section::new(source, spec.name, node)?;
+    let send_resolved = section
+        .take("send_resolved")
+        .map(|node| boolean(source, "send_resolved", &node))
+        .transpose()?;
+    let aliases = if spec.name == "email" {
+        take_email_aliases(context, &mut section)?
+    } else {
+        Aliases::default()
+    };
+    let mut settings = take_fields(source, spec.fields, &mut section)?;
+    section.finish()?;
+    aliases.apply(&mut settings);
+    fill_from_global(spec, context.global, &mut settings);
+    if spec.name == "slack" {
+        slack_address(source, &place, context.global, &mut settings)?;
+    }
+    check_rules(source, &place, spec.rules, &settings)?;
+    check_details(source, &place, spec.name, &settings)?;
+    Ok(Integration {
+        kind: spec.name.to_owned(),
+        send_resolved: send_resolved.unwrap_or(spec.send_resolved),
+        settings,
+        line: place.line(),
+    })
+}
+
+/// `subject` and `body`, which many files have although Alertmanager knows only `headers: {Subject: ..}` and `text`.
+#[derive(Debug, Default)]
+struct Aliases {
+    subject: Option<String>,
+    body: Option<String>,
+}
+
+fn take_email_aliases(
+    context: &mut Context<'_, '_>,
+    section: &mut Section<'_>,
+) -> Result<Aliases, YamlError> {
+    let mut take = |key: &'static str, means: &str| -> Result<Option<String>, YamlError> {
+        let line = section.line_of(key);
+        let Some(node) = section.take(key) else {
+            return Ok(None);
+        };
+        let message =
+            format!("`{key}` in email_configs is taken for `{means}`; Alertmanager itself refuses it");
+        context.notes.push(Note { line, message });
+        Ok(Some(text(context.source, key, node)?.value))
+    };
+    Ok(Aliases {
+        subject: take("subject", "headers.Subject")?,
+        body: take("body", "text")?,
+    })
+}
+
+impl Aliases {
+    fn apply(self, settings: &mut Map<String, Json>) {
+        if let Some(body) = self.body {
+            settings.entry("text").or_insert(Json::String(body));
+        }
+        let Some(subject) = self.subject else { return };
+        let headers = settings
+            .entry("headers")
+            .or_insert_with(|| Json::Object(Map::new()));
+        if let Json::Object(headers) = headers
+            && !headers.keys().any(|name| name.eq_ignore_ascii_case("subject"))
+        {
+            headers.insert("Subject".to_owned(), Json::String(subject));
+        }
+    }
+}
+
+fn fill_from_global(spec: &KindSpec, global: &Map<String, Json>, settings: &mut Map<String, Json>) {
+    let has_http = spec.fields.iter().any(|field| field.name == "http_config");
+    if let Some(http) = global.get("http_config").filter(|_| has_http) {
+        settings.entry("http_config").or_insert_with(|| http.clone());
+    }
+    for group in spec.from_global {
+        if group.iter().any(|(own, _)| is_set(settings, own)) {
+            continue;
+        }
+        for (own, from) in *group {
+            if let Some(value) = global.get(*from) {
+                settings.insert((*own).to_owned(), value.clone());
+            }
+        }
+    }
+}
+
+/// Whether a setting says something: neither absent nor empty, and not `false`.
+pub(super) fn is_set(settings: &Map<String, Json>, key: &str) -> bool {
+    match settings.get(key) {
+        None | Some(Json::Null | Json::Bool(false)) => false,
+        Some(Json::String(text)) => !text.is_empty(),
+        Some(Json::Number(number)) => number.as_i64() != Some(0),
+        Some(_) => true,
+    }
+}
+
+/// What must hold for a set of settings.
+pub(super) fn check_rules(
+    source: Source<'_>,
+    place: &Location,
+    rules: &[Rule],
+    settings: &Map<String, Json>,
+) -> Result<(), YamlError> {
+    for rule in rules {
+        match *rule {
+            Rule::AtMostOne(a, b) if is_set(settings, a) && is_set(settings, b) => {
+                let message = format!("at most one of {a} & {b} must be configured");
+                return Err(source
+                    .error(place, message)
+                    .with_hint(format!("remove `{a}` or `{b}`")));
+            }
+            Rule::AnyOf(keys, missing) if !keys.iter().any(|key| is_set(settings, key)) => {
+                return Err(source
+                    .error(place, missing)
+                    .with_hint(format!("set {}", keys.join(" or "))));
+            }
+            Rule::Word(key, words) => check_word(source, place, key, words, settings)?,
+            Rule::AtMostOne(..) | Rule::AnyOf(..) => {}
+        }
+    }
+    Ok(())
+}
+
+fn check_word(
+    source: Source<'_>,
+    place: &Location,
+    key: &str,
+    words: &[&str],
+    settings: &Map<String, Json>,
+) -> Result<(), YamlError> {
+    match settings.get(key) {
+        Some(Json::String(word)) if !word.is_empty() && !words.contains(&word.as_str()) => {
+            let message = format!("unknown {key} {word:?}");
+            Err(source
+                .error(place, message)
+                .with_hint(format!("use one of {}", words.join(", "))))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The global address or the global token, whichever the file gives; a token of the integration itself goes first.
+fn slack_address(
+    source: Source<'_>,
+    place: &Location,
+    global: &Map<String, Json>,
+    settings: &mut Map<String, Json>,
+) -> Result<(), YamlError> {
+    let copy = |own: &str, from: &str, settings: &mut Map<String, Json>| {
+        if let Some(value) = global.get(from) {
+            settings.insert(own.to_owned(), value.clone());
+        }
+    };
+    if !is_set(settings, "app_url") {
+        copy("app_url", "slack_app_url", settings);
+    }
+    let address = |s: &Map<String, Json>| is_set(s, "api_url") || is_set(s, "api_url_file");
+    let token = |s: &Map<String, Json>| is_set(s, "app_token") || is_set(s, "app_token_file");
+    let has_credentials = settings
+        .get("http_config")
+        .is_some_and(|http| http.get("authorization").is_some());
+    if !address(settings) && !token(settings) {
+        if has_credentials || !(is_set(global, "slack_app_token") || is_set(global, "slack_app_token_file")) {
+            copy("api_url", "slack_api_url", settings);
+            copy("api_url_file", "slack_api_url_file", settings);
+        } else {
+            copy("app_token", "slack_app_token", settings);
+            copy("app_token_file", "slack_app_token_file", settings);
+        }
+    }
+    if !address(settings) && !token(settings) {
+        let error = source.error(
+            place,
+            "no Slack API URL nor App token set either inline or in a file",
+        );
+        return Err(error.with_hint("set `api_url` here or `slack_api_url` in `global:`"));
+    }
+    let posts =
+        !address(settings) || settings.get("api_url").and_then(Json::as_str) == Some(SLACK_POST_MESSAGE);
+    if is_set(settings, "update_message") && !posts {
+        let message = format!(
+            "update_message can only be used with bot tokens. api_url must be set to {SLACK_POST_MESSAGE}"
+        );
+        return Err(source
+            .error(place, message)
+            .with_hint("remove `update_message`, or use a bot token"));
+    }
+    Ok(())
+}
+
+/// Global settings of Slack that exclude each other.
+pub(super) fn check_global_slack(
+    source: Source<'_>,
+    place: &Location,
+    global: &Map<String, Json>,
+) -> Result<(), YamlError> {
+    let token = is_set(global, "slack_app_token") || is_set(global, "slack_app_token_file");
+    let url = global
+        .get("slack_api_url")
+        .and_then(Json::as_str)
+        .is_some_and(|url| url != SLACK_POST_MESSAGE);
+    if token && (url || is_set(global, "slack_api_url_file")) {
+        let message = "at most one of slack_app_token/slack_app_token_file & slack_api_url/slack_api_url_file \
+                       must be configured";
+        return Err(source
+            .error(place, message)
+            .with_hint("remove one of them from `global:`"));
+    }
+    Ok(())
+}
+
+/// What the tables cannot say.
+fn check_details(
+    source: Source<'_>,
+    place: &Location,
+    kind: &str,
+    settings: &Map<String, Json>,
+) -> Result<(), YamlError> {
+    match kind {
+        "email" => check_headers(source, place, settings),
+        "webex"
+            if settings
+                .get("http_config")
+                .is_none_or(|http| http.get("authorization").is_none()) =>
+        {
+            let error = source.error(place, "missing webex_configs.http_config.authorization");
+            Err(error.with_hint("give the bot's token there"))
+        }
+        "opsgenie" => check_responders(source, place, settings),
+        "sns" => check_sigv4(source, place, settings),
+        _ => Ok(()),
+    }
+}
+
+fn check_headers(
+    source: Source<'_>,
+    place: &Location,
+    settings: &Map<String, Json>,
+) -> Result<(), YamlError> {
+    let Some(Json::Object(headers)) = settings.get("headers") else {
+        return Ok(());
+    };
+    let mut seen = std::collections::HashSet::new();
+    for name in headers.keys() {
+        if !seen.insert(name.to_ascii_lowercase()) {
+            return Err(source.error(place, format!("duplicate header {name:?} in email config")));
+        }
+    }
+    Ok(())
+}
+
+fn check_responders(
+    source: Source<'_>,
+    place: &Location,
+    settings: &Map<String, Json>,
+) -> Result<(), YamlError> {
+    let responders = settings
+        .get("responders")
+        .and_then(Json::as_array)
+        .map_or(&[][..], Vec::as_slice);
+    for responder in responders.iter().filter_map(Json::as_object) {
+        if !["id", "name", "username"]
+            .iter()
+            .any(|key| is_set(responder, key))
+        {
+            let error = source.error(
+                place,
+                "opsgenie_config responder must have at least one of id, username or name",
+            );
+            return Err(error.with_hint("name the responder"));
+        }
+        let kind = responder
+            .get("type")
+            .and_then(Json::as_str)
+            .unwrap_or("")
+            .to_ascii_lowercase();
+        let is_template = kind.contains("{{");
+        if !is_template && !["team", "teams", "user", "escalation", "schedule"].contains(&kind.as_str()) {
+            let error = source.error(
+                place,
+                format!("opsgenie_config responder type {kind:?} is unknown"),
+            );
+            return Err(error.with_hint("use team, teams, user, escalation or schedule"));
+        }
+    }
+    Ok(())
+}
+
+fn check_sigv4(source: Source<'_>, place: &Location, settings: &Map<String, Json>) -> Result<(), YamlError> {
+    let Some(Json::Object(sigv4)) = settings.get("sigv4") else {
+        return Ok(());
+    };
+    if is_set(sigv4, "access_key") == is_set(sigv4, "secret_key") {
+        return Ok(());
+    }
+    let message =
+        "must provide a AWS SigV4 Access key and Secret Key if credentials are specified in the SNS config";
+    Err(source
+        .error(place, message)
+        .with_hint("give both keys, or neither"))
+}
