@@ -1,0 +1,13 @@
+//! Plugins that misbehave in every way that the host promises to survive. Built by `cargo plugins` for the host's tests;
+//! never shipped.
+//!
+//! Each kind of plugin is one component (a feature of this crate). What it does wrong is chosen by the first frame, the
+//! function's name or the setting `mode`.
+
+#[cfg(feature = "detector")]
+mod detector;
+#[cfg(feature = "driver")]
+mod driver;
+mod misbehave;
+#[cfg(feature = "receiver")]
+mod receiver;
