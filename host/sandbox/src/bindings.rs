@@ -1,0 +1,43 @@
+//! The types and traits that `wit` stands for, made by wasmtime. Nothing outside this crate sees them.
+
+/// The world of receivers, with the host's own package, which the others share.
+pub(crate) mod receiver {
+    wasmtime::component::bindgen!({
+        path: ["../../wit/host", "../../wit/receiver"],
+        world: "bellwether:receiver/receiver-plugin",
+        imports: { default: async | trappable },
+        exports: { default: async },
+    });
+}
+
+/// The world of drivers.
+pub(crate) mod driver {
+    wasmtime::component::bindgen!({
+        path: ["../../wit/host", "../../wit/driver"],
+        world: "bellwether:driver/driver-plugin",
+        imports: { default: async | trappable },
+        exports: { default: async },
+        with: {
+            "bellwether:host/types": super::receiver::bellwether::host::types,
+            "bellwether:host/log": super::receiver::bellwether::host::log,
+        },
+    });
+}
+
+/// The world of detectors.
+pub(crate) mod detector {
+    wasmtime::component::bindgen!({
+        path: ["../../wit/host", "../../wit/detector"],
+        world: "bellwether:detector/detector-plugin",
+        imports: { default: async | trappable },
+        exports: { default: async },
+        // Windows are long, and the columns of the host have the very layout that the guest gets.
+        ownership: Borrowing { duplicate_if_necessary: true },
+        with: {
+            "bellwether:host/types": super::receiver::bellwether::host::types,
+            "bellwether:host/log": super::receiver::bellwether::host::log,
+        },
+    });
+}
+
+pub(crate) use receiver::bellwether::host;

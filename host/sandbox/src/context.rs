@@ -1,0 +1,93 @@
+//! What belongs to one loaded plugin and is shared by all its instances.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Semaphore;
+use tracing::warn;
+
+use crate::blame::{Blame, Refusal};
+use crate::crash::{Crash, CrashCause};
+use crate::http::HttpClient;
+use crate::limits::Limits;
+use crate::plugin_log::PluginLog;
+
+/// Crashes that are kept of each plugin.
+const KEPT_CRASHES: usize = 16;
+
+/// One loaded plugin, seen from its instances.
+#[derive(Debug)]
+pub(crate) struct PluginContext {
+    pub(crate) name: String,
+    pub(crate) limits: Limits,
+    pub(crate) log: PluginLog,
+    pub(crate) http: Arc<dyn HttpClient>,
+    /// One permit for each request under way.
+    pub(crate) requests: Semaphore,
+    blame: Blame,
+    crashes: Mutex<VecDeque<Crash>>,
+}
+
+impl PluginContext {
+    pub(crate) fn new(name: &str, limits: Limits, http: Arc<dyn HttpClient>) -> Arc<Self> {
+        Arc::new(Self {
+            name: name.to_owned(),
+            log: PluginLog::new(),
+            http,
+            requests: Semaphore::new(limits.requests_at_once),
+            limits,
+            blame: Blame::default(),
+            crashes: Mutex::new(VecDeque::new()),
+        })
+    }
+
+    pub(crate) const fn blame(&self) -> &Blame {
+        &self.blame
+    }
+
+    /// Whether the plugin may run for a subject now.
+    pub(crate) fn admit(&self, subject: &str) -> Result<(), Refusal> {
+        self.blame.admit(&self.name, subject)
+    }
+
+    /// Reports a crash, keeps it, and blames the subject.
+    pub(crate) fn crashed(&self, crash: Crash) {
+        warn!(
+            plugin = self.name,
+            call = crash.call,
+            subject = crash.subject,
+            cause = %crash.cause,
+            last_words = crash.last_words,
+            backtrace = ?crash.backtrace,
+            "plugin crashed"
+        );
+        let mut crashes = self.crashes.lock().unwrap_or_else(PoisonError::into_inner);
+        if crashes.len() == KEPT_CRASHES {
+            crashes.pop_front();
+        }
+        crashes.push_back(crash.clone());
+        self.blame.strike(crash);
+    }
+
+    /// An answer that cannot be true; counts as a crash.
+    pub(crate) fn bad_answer(&self, call: &str, subject: &str, text: String) -> Crash {
+        Crash {
+            plugin: self.name.clone(),
+            call: call.to_owned(),
+            subject: subject.to_owned(),
+            cause: CrashCause::BadAnswer { text },
+            backtrace: Vec::new(),
+            last_words: None,
+        }
+    }
+
+    /// The crashes that are kept, the oldest first.
+    pub(crate) fn crashes(&self) -> Vec<Crash> {
+        self.crashes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .cloned()
+            .collect()
+    }
+}

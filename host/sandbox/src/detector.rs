@@ -1,0 +1,202 @@
+//! Detectors out of components: a few warm instances, each used by one evaluation at a time.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bellwether_model::detector::{Detector, DetectorError, DetectorFunction, Verdicts, WindowMatrix};
+use bellwether_model::{BoxFuture, Timestamp};
+use wasmtime::Store;
+
+use crate::bindings::detector::exports::bellwether::detector::functions as wit;
+use crate::bindings::detector::{DetectorPlugin, DetectorPluginPre};
+use crate::context::PluginContext;
+use crate::crash::Crash;
+use crate::limits::{CallLimits, DETECTOR_POINTS};
+use crate::store::{self, HostState, Purpose};
+
+/// Instances that are kept warm: evaluations run on as many threads at most.
+const MAX_WARM: usize = 8;
+/// An instance is replaced after so many calls, so that slow leaks in guests do not add up.
+const MAX_CALLS: u32 = 10_000;
+
+/// A detector plugin.
+#[derive(Clone)]
+pub struct SandboxedDetector {
+    plugin: Arc<PluginContext>,
+    pre: DetectorPluginPre<HostState>,
+    functions: Arc<[DetectorFunction]>,
+    warm: Arc<Mutex<Vec<Live>>>,
+}
+
+struct Live {
+    store: Store<HostState>,
+    bindings: DetectorPlugin,
+    calls: u32,
+}
+
+impl fmt::Debug for SandboxedDetector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SandboxedDetector({})", self.plugin.name)
+    }
+}
+
+impl SandboxedDetector {
+    pub(crate) fn new(
+        plugin: Arc<PluginContext>,
+        pre: DetectorPluginPre<HostState>,
+        functions: Vec<DetectorFunction>,
+    ) -> Self {
+        Self {
+            plugin,
+            pre,
+            functions: functions.into(),
+            warm: Arc::default(),
+        }
+    }
+
+    pub(crate) const fn context(&self) -> &Arc<PluginContext> {
+        &self.plugin
+    }
+
+    async fn evaluate_within_budget(
+        &self,
+        function: &str,
+        params: &[f64],
+        at: Timestamp,
+        windows: &[WindowMatrix],
+    ) -> Result<Verdicts, DetectorError> {
+        self.plugin
+            .admit(function)
+            .map_err(|refusal| DetectorError::Crashed(refusal.to_string()))?;
+        let limits = budget(self.plugin.limits.detector, windows);
+        let columns: Vec<wit::Matrix<'_>> = windows.iter().map(matrix).collect();
+        let (mut store, warm) = self.instance(function);
+        store::arm(&mut store, limits);
+        let call = async {
+            let (bindings, calls) = match warm {
+                Some(warm) => warm,
+                None => (self.pre.instantiate_async(&mut store).await?, 0),
+            };
+            let functions = bindings.bellwether_detector_functions();
+            let answer = functions
+                .call_evaluate(&mut store, function, params, at.as_millis(), &columns)
+                .await?;
+            Ok((bindings, calls, answer))
+        };
+        match store::bounded(limits, call).await {
+            Ok((bindings, calls, answer)) => {
+                let verdicts = self.judged(function, windows, answer)?;
+                self.keep(Live {
+                    store,
+                    bindings,
+                    calls: calls + 1,
+                });
+                Ok(verdicts)
+            }
+            Err(stop) => {
+                let crash = store::explain(&store, &format!("evaluate {function}"), limits, stop);
+                Err(self.crashed(crash))
+            }
+        }
+    }
+
+    /// A warm instance, or a store for a new one.
+    fn instance(&self, function: &str) -> (Store<HostState>, Option<(DetectorPlugin, u32)>) {
+        let warm = self.warm.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        if let Some(Live {
+            mut store,
+            bindings,
+            calls,
+        }) = warm
+        {
+            function.clone_into(&mut store.data_mut().subject);
+            return (store, Some((bindings, calls)));
+        }
+        let purpose = Purpose::computing(&self.plugin, function);
+        (store::new_store(self.pre.engine(), &self.plugin, purpose), None)
+    }
+
+    fn keep(&self, live: Live) {
+        if live.calls >= MAX_CALLS {
+            return;
+        }
+        let mut warm = self.warm.lock().unwrap_or_else(PoisonError::into_inner);
+        if warm.len() < MAX_WARM {
+            warm.push(live);
+        }
+    }
+
+    fn judged(
+        &self,
+        function: &str,
+        windows: &[WindowMatrix],
+        answer: Result<wit::Verdicts, wit::Error>,
+    ) -> Result<Verdicts, DetectorError> {
+        let verdicts = match answer {
+            Ok(verdicts) => verdicts,
+            Err(wit::Error::BadParam(why)) => return Err(DetectorError::BadParam(why)),
+            Err(wit::Error::Failed(why)) => return Err(DetectorError::Failed(why)),
+        };
+        let series = windows.first().map_or(0, WindowMatrix::series);
+        let bands = [&verdicts.expected, &verdicts.lower, &verdicts.upper];
+        let fits = verdicts.score.len() == series
+            && bands.iter().all(|band| band.is_empty() || band.len() == series);
+        if !fits {
+            let text = format!("{} scores for {series} series", verdicts.score.len());
+            return Err(self.crashed(self.plugin.bad_answer("evaluate", function, text)));
+        }
+        let wit::Verdicts {
+            score,
+            expected,
+            lower,
+            upper,
+        } = verdicts;
+        Ok(Verdicts {
+            score,
+            expected,
+            lower,
+            upper,
+        })
+    }
+
+    fn crashed(&self, crash: Crash) -> DetectorError {
+        let text = crash.to_string();
+        self.plugin.crashed(crash);
+        DetectorError::Crashed(text)
+    }
+}
+
+impl Detector for SandboxedDetector {
+    fn name(&self) -> &str {
+        &self.plugin.name
+    }
+
+    fn functions(&self) -> &[DetectorFunction] {
+        &self.functions
+    }
+
+    fn evaluate<'a>(
+        &'a self,
+        function: &'a str,
+        params: &'a [f64],
+        at: Timestamp,
+        windows: &'a [WindowMatrix],
+    ) -> BoxFuture<'a, Result<Verdicts, DetectorError>> {
+        Box::pin(self.evaluate_within_budget(function, params, at, windows))
+    }
+}
+
+/// The limit grows with the input: a rule over many series is not at fault for being large.
+fn budget(limits: CallLimits, windows: &[WindowMatrix]) -> CallLimits {
+    let points: usize = windows.iter().map(|window| window.values.len()).sum();
+    let parts = points.div_ceil(DETECTOR_POINTS).max(1);
+    limits.times(u32::try_from(parts).unwrap_or(u32::MAX))
+}
+
+fn matrix(window: &WindowMatrix) -> wit::Matrix<'_> {
+    wit::Matrix {
+        offsets: &window.offsets,
+        times: &window.times,
+        values: &window.values,
+    }
+}

@@ -1,0 +1,100 @@
+//! The engine: how guest code is compiled, and the clock by which its time is measured.
+
+use std::sync::Arc;
+use std::thread;
+
+use wasmtime::component::Component;
+use wasmtime::{Config, Engine};
+
+use crate::cache::CodeCache;
+use crate::limits::TICK;
+use crate::registry::LoadError;
+
+/// Address space that is set aside for each memory. Small, since kernels with 39 bits of address space run out at 126
+/// instances with the default of 4 GiB; a memory that outgrows it is moved.
+const MEMORY_RESERVATION_BYTES: u64 = 32 << 20;
+/// Unmapped space behind each memory, which saves bounds checks for small offsets.
+const MEMORY_GUARD_BYTES: u64 = 64 << 10;
+/// Stack of guest code.
+const WASM_STACK_BYTES: usize = 512 << 10;
+/// Stack of a call, which holds that of the guest and of the host functions that it calls.
+const CALL_STACK_BYTES: usize = 2 << 20;
+
+/// Compiles components and runs the clock.
+#[derive(Debug, Clone)]
+pub(crate) struct SandboxEngine {
+    engine: Engine,
+    cache: Option<Arc<CodeCache>>,
+}
+
+impl SandboxEngine {
+    /// Starts the clock's thread, which ends when the last clone of the engine is gone.
+    pub(crate) fn start(cache: Option<CodeCache>) -> Result<Self, LoadError> {
+        let engine = Engine::new(&config()).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
+        start_clock(&engine)?;
+        Ok(Self {
+            engine,
+            cache: cache.map(Arc::new),
+        })
+    }
+
+    pub(crate) const fn wasmtime(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Compiles a component, or takes its code from the cache. Blocks: tens of milliseconds for a Rust plugin, seconds
+    /// for a language runtime.
+    pub(crate) fn compile(&self, wasm: &[u8], sha256: &str) -> Result<Component, String> {
+        if let Some(component) = self
+            .cache
+            .as_ref()
+            .and_then(|cache| cache.load(&self.engine, sha256))
+        {
+            return Ok(component);
+        }
+        let component = Component::from_binary(&self.engine, wasm).map_err(|error| format!("{error:#}"))?;
+        if let Some(cache) = &self.cache {
+            cache.store(&self.engine, sha256, &component);
+        }
+        Ok(component)
+    }
+}
+
+/// Only what plugins need is switched on: what is off cannot have a hole. Threads and garbage collection are not even
+/// compiled into wasmtime here.
+fn config() -> Config {
+    let mut config = Config::new();
+    config
+        .wasm_component_model(true)
+        .concurrency_support(false)
+        .wasm_relaxed_simd(false)
+        .wasm_memory64(false)
+        .cranelift_nan_canonicalization(true)
+        .epoch_interruption(true)
+        .max_wasm_stack(WASM_STACK_BYTES)
+        .async_stack_size(CALL_STACK_BYTES)
+        .memory_reservation(MEMORY_RESERVATION_BYTES)
+        .memory_guard_size(MEMORY_GUARD_BYTES)
+        .memory_may_move(true);
+    config
+}
+
+/// A thread of the operating system, not a task: the clock must tick while a guest keeps every worker busy.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this thread has no runtime, and does nothing but sleep"
+)]
+fn start_clock(engine: &Engine) -> Result<(), LoadError> {
+    let engine = engine.weak();
+    let tick = move || {
+        while let Some(engine) = engine.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            thread::sleep(TICK);
+        }
+    };
+    let spawned = thread::Builder::new().name("plugin-clock".into()).spawn(tick);
+    spawned
+        .map(drop)
+        .map_err(|error| LoadError::Engine(format!("cannot start its clock: {error}")))
+}

@@ -1,0 +1,518 @@
+//! All plugins of the host: those that are built in and those in a folder, with their states.
+//!
+//! A file alone is a complete plugin: drop it into the folder, and the next [`Plugins::rescan`] finds it. What it may
+//! reach stands in the operator's own `<name>.toml` beside it. A file in the folder replaces a built-in plugin of the
+//! same name. While a new version of a file cannot be used, the one that was loaded before goes on.
+
+mod describe;
+mod grants;
+mod inspect;
+mod load;
+mod loaded;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use bellwether_model::Timestamp;
+use serde::Serialize;
+use tracing::{info, warn};
+
+use crate::blame::SubjectStatus;
+use crate::cache::CodeCache;
+use crate::crash::Crash;
+use crate::detector::SandboxedDetector;
+use crate::driver::SandboxedDriver;
+use crate::engine::SandboxEngine;
+use crate::http::{HttpClient, NoHttp};
+use crate::limits::Limits;
+use crate::plugin_log::LogLine;
+use crate::receiver::ReceiverPlugin;
+use crate::settings::SettingInfo;
+
+use load::{Candidate, Key, Loader, Stamp};
+use loaded::Loaded;
+
+/// Tells the time, for what the API shows.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// A plugin that is built into the host.
+#[derive(Debug, Clone, Copy)]
+pub struct EmbeddedPlugin {
+    /// What it is called until it has described itself.
+    pub name: &'static str,
+    /// The component.
+    pub wasm: &'static [u8],
+}
+
+/// What to load, and with which limits.
+pub struct PluginsOptions {
+    /// Built-in plugins. They need no grants: they only reach what their settings name.
+    pub embedded: Vec<EmbeddedPlugin>,
+    /// The folder of further plugins; it may be missing.
+    pub folder: Option<PathBuf>,
+    /// The folder of compiled code, made with mode 0700; none compiles at each start.
+    pub cache: Option<PathBuf>,
+    /// Limits of plugins whose file of grants says nothing else.
+    pub limits: Limits,
+    /// How receivers reach the world.
+    pub http: Arc<dyn HttpClient>,
+    /// The host's clock.
+    pub clock: Clock,
+}
+
+impl fmt::Debug for PluginsOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            embedded,
+            folder,
+            cache,
+            limits,
+            http,
+            ..
+        } = self;
+        f.debug_struct("PluginsOptions")
+            .field("embedded", &embedded.len())
+            .field("folder", folder)
+            .field("cache", cache)
+            .field("limits", limits)
+            .field("http", http)
+            .finish_non_exhaustive()
+    }
+}
+
+impl PluginsOptions {
+    /// No plugins, no network, usual limits: fill in what is wanted.
+    pub fn new(clock: Clock) -> Self {
+        Self {
+            embedded: Vec::new(),
+            folder: None,
+            cache: None,
+            limits: Limits::default(),
+            http: Arc::new(NoHttp),
+            clock,
+        }
+    }
+}
+
+/// The sandbox itself cannot be set up.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    /// wasmtime refused its settings, or its clock has no thread.
+    #[error("cannot start the plugin engine: {0}")]
+    Engine(String),
+}
+
+/// What a plugin is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PluginKind {
+    /// Turns bytes of devices into samples.
+    Driver,
+    /// Turns windows of numbers into scores.
+    Detector,
+    /// Turns notifications into requests.
+    Receiver,
+}
+
+impl fmt::Display for PluginKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Driver => "driver",
+            Self::Detector => "detector",
+            Self::Receiver => "receiver",
+        })
+    }
+}
+
+/// Where a plugin comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "from", rename_all = "lowercase")]
+pub enum PluginSource {
+    /// Out of the host's own file.
+    Embedded,
+    /// Out of the folder.
+    File {
+        /// Its path.
+        path: PathBuf,
+    },
+}
+
+impl fmt::Display for PluginSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Embedded => f.write_str("the host"),
+            Self::File { path } => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// How a plugin stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum PluginState {
+    /// Can be used.
+    Ready,
+    /// Wants to reach origins that the operator has not granted.
+    WaitingForGrants {
+        /// Those origins.
+        missing: Vec<String>,
+        /// The file to write them into.
+        file: String,
+    },
+    /// The operator switched it off.
+    Disabled,
+    /// Cannot be used.
+    Broken {
+        /// Why, and what to do about it.
+        reason: String,
+    },
+    /// Crashed for several devices, functions or receivers, and is called by nobody for a while.
+    Quarantined,
+}
+
+/// All that there is to say about one plugin, for the API and the UI.
+#[derive(Debug, Clone, Serialize)]
+pub struct PluginStatus {
+    /// Its name; that of its file while it has not described itself.
+    pub name: String,
+    /// What it is; none while that cannot be told.
+    pub kind: Option<PluginKind>,
+    /// Its own version.
+    pub version: String,
+    /// One sentence.
+    pub summary: String,
+    /// Where it comes from.
+    pub source: PluginSource,
+    /// Digest of its file, in hex.
+    pub sha256: String,
+    /// Size of its file.
+    pub size_bytes: u64,
+    /// When it was loaded.
+    pub loaded_at: Timestamp,
+    /// How it stands.
+    #[serde(flatten)]
+    pub state: PluginState,
+    /// A newer version of its file that cannot be used, and why.
+    pub rejected_update: Option<String>,
+    /// Its settings.
+    pub settings: Vec<SettingInfo>,
+    /// What it adds: metrics of a driver, functions of a detector, templates of a receiver.
+    pub provides: Vec<String>,
+    /// Origins that it asks for.
+    pub wants_hosts: Vec<String>,
+    /// Origins that it may reach.
+    pub granted_hosts: Vec<String>,
+    /// Devices, functions or receivers that it crashed for.
+    pub subjects: Vec<SubjectStatus>,
+    /// Its last crashes, the oldest first.
+    pub crashes: Vec<Crash>,
+    /// Its last log lines, the oldest first.
+    pub log: Vec<LogLine>,
+}
+
+/// A plugin cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unavailable {
+    /// There is none of that name.
+    #[error("there is no {kind} plugin {name:?}; there are: {}", .known.join(", "))]
+    Unknown {
+        /// What was looked for.
+        kind: PluginKind,
+        /// By which name.
+        name: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// There is one, but not of that kind.
+    #[error("the plugin {name:?} is a {found}, not a {wanted}")]
+    OtherKind {
+        /// By which name.
+        name: String,
+        /// What it is.
+        found: PluginKind,
+        /// What was looked for.
+        wanted: PluginKind,
+    },
+    /// It is there and cannot be used.
+    #[error("the plugin {name:?} cannot be used: {reason}")]
+    NotReady {
+        /// By which name.
+        name: String,
+        /// Why, and what to do about it.
+        reason: String,
+    },
+}
+
+/// What a rescan of the folder changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub enum PluginChange {
+    /// A new plugin, or a new version of one.
+    Loaded {
+        /// Its name.
+        name: String,
+    },
+    /// Its file is gone.
+    Removed {
+        /// Its name.
+        name: String,
+    },
+    /// A file that cannot be used; the version before it, if any, goes on.
+    Rejected {
+        /// The file.
+        file: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// All plugins. Cheap to clone; clones share everything.
+#[derive(Clone)]
+pub struct Plugins(Arc<Shared>);
+
+struct Shared {
+    loader: Loader,
+    folder: Option<PathBuf>,
+    entries: RwLock<BTreeMap<Key, Entry>>,
+    /// One rescan at a time.
+    rescan: tokio::sync::Mutex<()>,
+}
+
+/// One file with what came of it.
+#[derive(Debug, Clone)]
+struct Entry {
+    stamp: Stamp,
+    loaded: Arc<Loaded>,
+    rejected_update: Option<String>,
+}
+
+impl fmt::Debug for Plugins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set()
+            .entries(self.read().values().map(|entry| &entry.loaded.name))
+            .finish()
+    }
+}
+
+impl Plugins {
+    /// Loads everything. Plugins that cannot be used are listed as broken, with the reason; an error means that there can
+    /// be no plugins at all.
+    pub async fn load(options: PluginsOptions) -> Result<Self, LoadError> {
+        let cache = options
+            .cache
+            .as_deref()
+            .and_then(|folder| match CodeCache::open(folder) {
+                Ok(cache) => Some(cache),
+                Err(reason) => {
+                    warn!(path = %folder.display(), reason, "compiled plugins are not kept");
+                    None
+                }
+            });
+        let engine = SandboxEngine::start(cache)?;
+        let loader = Loader::new(engine, options.limits, options.http, options.clock)?;
+        let candidates = options
+            .embedded
+            .iter()
+            .map(|plugin| Candidate::embedded(*plugin))
+            .collect();
+        let loaded = loader.load_all(candidates).await;
+        let entry = |(stamp, loaded): (Stamp, Loaded)| {
+            (
+                stamp.key.clone(),
+                Entry {
+                    stamp,
+                    loaded: Arc::new(loaded),
+                    rejected_update: None,
+                },
+            )
+        };
+        let plugins = Self(Arc::new(Shared {
+            loader,
+            folder: options.folder,
+            entries: RwLock::new(loaded.into_iter().map(entry).collect()),
+            rescan: tokio::sync::Mutex::new(()),
+        }));
+        plugins.rescan().await;
+        Ok(plugins)
+    }
+
+    /// Looks at the folder again: loads new and changed files, drops those that are gone. Sessions and calls that are
+    /// under way go on with the version that they began with. To be called every few seconds, or when the folder
+    /// changed.
+    pub async fn rescan(&self) -> Vec<PluginChange> {
+        let Some(folder) = &self.0.folder else {
+            return Vec::new();
+        };
+        let _one_at_a_time = self.0.rescan.lock().await;
+        let found = load::files_in(folder);
+        let mut changes = self.forget_missing(&found);
+        let changed: Vec<Candidate> = found
+            .into_iter()
+            .filter(|candidate| self.is_news(candidate))
+            .collect();
+        for (stamp, loaded) in self.0.loader.load_all(changed).await {
+            changes.push(self.take(stamp, loaded));
+        }
+        for change in &changes {
+            match change {
+                PluginChange::Rejected { file, reason } => warn!(file, reason, "plugin cannot be used"),
+                PluginChange::Loaded { name } => info!(plugin = name, "plugin loaded"),
+                PluginChange::Removed { name } => info!(plugin = name, "plugin removed"),
+            }
+        }
+        changes
+    }
+
+    /// A driver by its name.
+    pub fn driver(&self, name: &str) -> Result<SandboxedDriver, Unavailable> {
+        let loaded = self.usable(name, PluginKind::Driver)?;
+        loaded
+            .driver()
+            .cloned()
+            .ok_or_else(|| loaded.unavailable(PluginKind::Driver))
+    }
+
+    /// All detectors that can be used.
+    pub fn detectors(&self) -> Vec<SandboxedDetector> {
+        self.visible()
+            .into_values()
+            .filter_map(|entry| entry.loaded.detector().cloned())
+            .collect()
+    }
+
+    /// A receiver plugin by its name: `slack` for `slack_configs`.
+    pub fn receiver(&self, name: &str) -> Result<ReceiverPlugin, Unavailable> {
+        let loaded = self.usable(name, PluginKind::Receiver)?;
+        loaded
+            .receiver()
+            .cloned()
+            .ok_or_else(|| loaded.unavailable(PluginKind::Receiver))
+    }
+
+    /// Names of all plugins of a kind that can be used, sorted.
+    pub fn names(&self, kind: PluginKind) -> Vec<String> {
+        let of_kind = |entry: &Entry| entry.loaded.kind() == Some(kind) && entry.loaded.is_usable();
+        self.visible()
+            .into_iter()
+            .filter(|(_, entry)| of_kind(entry))
+            .map(|(name, _)| name)
+            .collect()
+    }
+
+    /// All plugins with their states, sorted by name.
+    pub fn status(&self) -> Vec<PluginStatus> {
+        let status = |entry: Entry| {
+            let rejected_update = entry.rejected_update;
+            PluginStatus {
+                rejected_update,
+                ..entry.loaded.status()
+            }
+        };
+        self.visible().into_values().map(status).collect()
+    }
+
+    /// Forgets the crashes of a plugin for one subject, or for all: the operator has removed the cause. Returns whether
+    /// there is such a plugin.
+    pub fn pardon(&self, plugin: &str, subject: Option<&str>) -> bool {
+        let entry = self.visible().remove(plugin);
+        let context = entry.as_ref().and_then(|entry| entry.loaded.context());
+        context.map(|context| context.blame().pardon(subject)).is_some()
+    }
+
+    fn usable(&self, name: &str, kind: PluginKind) -> Result<Arc<Loaded>, Unavailable> {
+        let Some(entry) = self.visible().remove(name) else {
+            return Err(Unavailable::Unknown {
+                kind,
+                name: name.to_owned(),
+                known: self.names(kind),
+            });
+        };
+        Ok(entry.loaded)
+    }
+
+    /// One entry for each name: a usable one before a broken one, a file before what is built in.
+    fn visible(&self) -> BTreeMap<String, Entry> {
+        let mut visible: BTreeMap<String, Entry> = BTreeMap::new();
+        // Files sort after what is built in, and so take its place.
+        for entry in self.read().values() {
+            let name = entry.loaded.name.clone();
+            let better = visible
+                .get(&name)
+                .is_none_or(|old| entry.loaded.is_usable() || !old.loaded.is_usable());
+            if better {
+                visible.insert(name, entry.clone());
+            }
+        }
+        visible
+    }
+
+    fn is_news(&self, candidate: &Candidate) -> bool {
+        self.read()
+            .get(candidate.key())
+            .is_none_or(|entry| entry.stamp != candidate.stamp)
+    }
+
+    fn forget_missing(&self, found: &[Candidate]) -> Vec<PluginChange> {
+        let present: Vec<&Key> = found.iter().map(Candidate::key).collect();
+        let mut changes = Vec::new();
+        self.write().retain(|key, entry| {
+            let keep = matches!(key, Key::Embedded(_)) || present.contains(&key);
+            if !keep {
+                changes.push(PluginChange::Removed {
+                    name: entry.loaded.name.clone(),
+                });
+            }
+            keep
+        });
+        changes
+    }
+
+    /// A plugin that was loaded takes the place of the version before it, unless it is broken and that one is not.
+    fn take(&self, stamp: Stamp, loaded: Loaded) -> PluginChange {
+        let mut entries = self.write();
+        let key = stamp.key.clone();
+        if let Some(reason) = loaded.broken_because() {
+            let rejected = PluginChange::Rejected {
+                file: key.to_string(),
+                reason: reason.to_owned(),
+            };
+            match entries.get_mut(&key).filter(|entry| entry.loaded.is_usable()) {
+                Some(entry) => {
+                    entry.rejected_update = Some(reason.to_owned());
+                    entry.stamp = stamp;
+                }
+                None => {
+                    entries.insert(
+                        key,
+                        Entry {
+                            stamp,
+                            loaded: Arc::new(loaded),
+                            rejected_update: None,
+                        },
+                    );
+                }
+            }
+            return rejected;
+        }
+        let name = loaded.name.clone();
+        entries.insert(
+            key,
+            Entry {
+                stamp,
+                loaded: Arc::new(loaded),
+                rejected_update: None,
+            },
+        );
+        PluginChange::Loaded { name }
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<Key, Entry>> {
+        self.0.entries.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, BTreeMap<Key, Entry>> {
+        self.0.entries.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}

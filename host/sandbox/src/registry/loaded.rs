@@ -1,0 +1,221 @@
+//! What came of a file: a plugin with its state, or the reason why there is none.
+
+use std::sync::Arc;
+
+use bellwether_model::Timestamp;
+
+use super::describe::Description;
+use super::grants::Grants;
+use super::{PluginKind, PluginSource, PluginState, PluginStatus, Unavailable};
+use crate::context::PluginContext;
+use crate::detector::SandboxedDetector;
+use crate::driver::SandboxedDriver;
+use crate::egress::OriginPattern;
+use crate::receiver::ReceiverPlugin;
+
+/// What is known of a file from reading it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Fingerprint {
+    pub(super) sha256: String,
+    pub(super) size_bytes: u64,
+}
+
+/// A file with what came of it.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) name: String,
+    pub(super) source: PluginSource,
+    pub(super) fingerprint: Fingerprint,
+    pub(super) loaded_at: Timestamp,
+    pub(super) outcome: Outcome,
+}
+
+/// What came of a file.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    Broken(String),
+    Disabled,
+    Usable(Box<Usable>),
+}
+
+/// A plugin that has described itself.
+#[derive(Debug)]
+pub(super) struct Usable {
+    pub(super) description: Description,
+    pub(super) guest: Guest,
+    pub(super) grants: Grants,
+    pub(super) grants_file: String,
+}
+
+#[derive(Debug)]
+pub(super) enum Guest {
+    Driver(SandboxedDriver),
+    Detector(SandboxedDetector),
+    Receiver(ReceiverPlugin),
+}
+
+impl Usable {
+    /// Origins that it wants and the operator has not granted. What settings name is granted by naming it.
+    fn missing_grants(&self) -> Vec<String> {
+        let is_missing = |wanted: &&OriginPattern| !self.grants.allowed.covers(wanted);
+        self.description
+            .wants_hosts
+            .iter()
+            .filter(is_missing)
+            .map(ToString::to_string)
+            .collect()
+    }
+
+    fn context(&self) -> &Arc<PluginContext> {
+        match &self.guest {
+            Guest::Driver(driver) => driver.context(),
+            Guest::Detector(detector) => detector.context(),
+            Guest::Receiver(receiver) => receiver.context(),
+        }
+    }
+}
+
+impl Loaded {
+    pub(super) fn kind(&self) -> Option<PluginKind> {
+        match &self.usable()?.guest {
+            Guest::Driver(_) => Some(PluginKind::Driver),
+            Guest::Detector(_) => Some(PluginKind::Detector),
+            Guest::Receiver(_) => Some(PluginKind::Receiver),
+        }
+    }
+
+    /// Whether it can be handed out. A plugin in quarantine can: each call of it says so.
+    pub(super) fn is_usable(&self) -> bool {
+        self.usable()
+            .is_some_and(|usable| usable.missing_grants().is_empty())
+    }
+
+    pub(super) fn broken_because(&self) -> Option<&str> {
+        match &self.outcome {
+            Outcome::Broken(reason) => Some(reason),
+            Outcome::Disabled | Outcome::Usable(_) => None,
+        }
+    }
+
+    pub(super) fn driver(&self) -> Option<&SandboxedDriver> {
+        match &self.usable()?.guest {
+            Guest::Driver(driver) => Some(driver),
+            Guest::Detector(_) | Guest::Receiver(_) => None,
+        }
+    }
+
+    pub(super) fn detector(&self) -> Option<&SandboxedDetector> {
+        match &self.usable()?.guest {
+            Guest::Detector(detector) => Some(detector),
+            Guest::Driver(_) | Guest::Receiver(_) => None,
+        }
+    }
+
+    pub(super) fn receiver(&self) -> Option<&ReceiverPlugin> {
+        match &self.usable()?.guest {
+            Guest::Receiver(receiver) if self.is_usable() => Some(receiver),
+            Guest::Driver(_) | Guest::Detector(_) | Guest::Receiver(_) => None,
+        }
+    }
+
+    pub(super) fn context(&self) -> Option<&Arc<PluginContext>> {
+        self.usable().map(Usable::context)
+    }
+
+    /// Why it cannot be had as this kind of plugin.
+    pub(super) fn unavailable(&self, wanted: PluginKind) -> Unavailable {
+        let name = self.name.clone();
+        match self.kind() {
+            Some(found) if found != wanted => Unavailable::OtherKind { name, found, wanted },
+            _ => Unavailable::NotReady {
+                name,
+                reason: self.reason(),
+            },
+        }
+    }
+
+    fn reason(&self) -> String {
+        match self.state() {
+            PluginState::Ready => "it is not ready".into(),
+            PluginState::WaitingForGrants { missing, file } => {
+                format!(
+                    "it waits for grants; add {} to hosts under [grants] in {file}",
+                    missing.join(", ")
+                )
+            }
+            PluginState::Disabled => "it is switched off by enabled = false".into(),
+            PluginState::Broken { reason } => format!("{} {reason}", self.source),
+            PluginState::Quarantined => "it is in quarantine".into(),
+        }
+    }
+
+    fn state(&self) -> PluginState {
+        let usable = match &self.outcome {
+            Outcome::Broken(reason) => {
+                return PluginState::Broken {
+                    reason: reason.clone(),
+                };
+            }
+            Outcome::Disabled => return PluginState::Disabled,
+            Outcome::Usable(usable) => usable,
+        };
+        let missing = usable.missing_grants();
+        if !missing.is_empty() {
+            return PluginState::WaitingForGrants {
+                missing,
+                file: usable.grants_file.clone(),
+            };
+        }
+        if usable.context().blame().is_bad() {
+            PluginState::Quarantined
+        } else {
+            PluginState::Ready
+        }
+    }
+
+    pub(super) fn status(&self) -> PluginStatus {
+        let description = self
+            .usable()
+            .map(|usable| usable.description.clone())
+            .unwrap_or_default();
+        let context = self.context();
+        PluginStatus {
+            name: self.name.clone(),
+            kind: self.kind(),
+            version: description.version,
+            summary: description.summary,
+            source: self.source.clone(),
+            sha256: self.fingerprint.sha256.clone(),
+            size_bytes: self.fingerprint.size_bytes,
+            loaded_at: self.loaded_at,
+            state: self.state(),
+            rejected_update: None,
+            settings: description.settings,
+            provides: description.provides,
+            wants_hosts: description.wants_hosts.iter().map(ToString::to_string).collect(),
+            granted_hosts: self.usable().map(granted).unwrap_or_default(),
+            subjects: context
+                .map(|context| context.blame().subjects())
+                .unwrap_or_default(),
+            crashes: context.map(|context| context.crashes()).unwrap_or_default(),
+            log: context.map(|context| context.log.lines()).unwrap_or_default(),
+        }
+    }
+
+    fn usable(&self) -> Option<&Usable> {
+        match &self.outcome {
+            Outcome::Usable(usable) => Some(usable),
+            Outcome::Broken(_) | Outcome::Disabled => None,
+        }
+    }
+}
+
+fn granted(usable: &Usable) -> Vec<String> {
+    usable
+        .grants
+        .allowed
+        .origins
+        .iter()
+        .map(ToString::to_string)
+        .collect()
+}

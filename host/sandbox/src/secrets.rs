@@ -1,0 +1,197 @@
+//! Secrets of one configured receiver, and the placeholders that its plugin gets instead.
+//!
+//! A placeholder is a random text that means nothing elsewhere. The host puts the secret in when a request leaves, after
+//! the destination was found to be allowed, and takes it out again where a response or an error repeats it.
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use url::Url;
+use uuid::Uuid;
+
+use crate::egress::{self, Origin, OriginPattern};
+
+/// What all placeholders begin with.
+const PREFIX: &str = "bellwether-secret-";
+/// What stands in texts where a secret was.
+const MASK: &str = "[secret]";
+/// Shorter secrets are not masked: they would be found everywhere.
+const MIN_MASKED_BYTES: usize = 6;
+
+/// Where a secret may be sent.
+#[derive(Debug, Clone)]
+enum Bound {
+    /// It is a URL, and goes where it says.
+    OwnUrl(Origin),
+    /// To these origins.
+    Origins(Vec<OriginPattern>),
+    /// Wherever the plugin may send requests.
+    Anywhere,
+}
+
+/// One secret.
+pub(crate) struct Secret {
+    setting: String,
+    placeholder: String,
+    value: String,
+    bound: Bound,
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Secret({}, {:?})", self.setting, self.bound)
+    }
+}
+
+impl Secret {
+    pub(crate) fn setting(&self) -> &str {
+        &self.setting
+    }
+
+    pub(crate) fn placeholder(&self) -> &str {
+        &self.placeholder
+    }
+
+    pub(crate) fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// The origin of a secret that is a whole URL.
+    pub(crate) const fn own_origin(&self) -> Option<&Origin> {
+        match &self.bound {
+            Bound::OwnUrl(origin) => Some(origin),
+            Bound::Origins(_) | Bound::Anywhere => None,
+        }
+    }
+
+    pub(crate) fn may_go_to(&self, origin: &Origin) -> bool {
+        match &self.bound {
+            Bound::OwnUrl(own) => own == origin,
+            Bound::Origins(patterns) => egress::any_matches(patterns, origin),
+            Bound::Anywhere => true,
+        }
+    }
+}
+
+/// All secrets of one configured receiver.
+#[derive(Debug, Default)]
+pub(crate) struct Secrets(Vec<Secret>);
+
+impl Secrets {
+    /// Takes a secret and gives its placeholder. `origins` are where the operator said that it may go.
+    pub(crate) fn hold(&mut self, setting: &str, value: &str, origins: Option<Vec<OriginPattern>>) -> String {
+        let placeholder = format!("{PREFIX}{}", Uuid::new_v4().simple());
+        let own_origin = Url::parse(value).ok().and_then(|url| Origin::of(&url));
+        let bound = match (own_origin, origins) {
+            (Some(own), _) => Bound::OwnUrl(own),
+            (None, Some(origins)) => Bound::Origins(origins),
+            (None, None) => Bound::Anywhere,
+        };
+        let (setting, value) = (setting.to_owned(), value.to_owned());
+        self.0.push(Secret {
+            setting,
+            placeholder: placeholder.clone(),
+            value,
+            bound,
+        });
+        placeholder
+    }
+
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, Secret> {
+        self.0.iter()
+    }
+
+    /// HMAC-SHA-256 of data under a secret; none for a placeholder that is not ours.
+    pub(crate) fn hmac_sha256(&self, placeholder: &str, data: &[u8]) -> Option<Vec<u8>> {
+        let secret = self.0.iter().find(|secret| secret.placeholder == placeholder)?;
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret.value.as_bytes()).ok()?;
+        mac.update(data);
+        Some(mac.finalize().into_bytes().to_vec())
+    }
+
+    /// The text without any secret in it.
+    pub(crate) fn mask(&self, text: &str) -> String {
+        self.masked_values()
+            .fold(text.to_owned(), |text, value| text.replace(value, MASK))
+    }
+
+    /// The bytes without any secret in them.
+    pub(crate) fn mask_bytes(&self, bytes: &[u8]) -> Vec<u8> {
+        let mask = |bytes: Vec<u8>, value: &str| replace_bytes(&bytes, value.as_bytes(), MASK.as_bytes());
+        self.masked_values().fold(bytes.to_vec(), mask)
+    }
+
+    fn masked_values(&self) -> impl Iterator<Item = &str> {
+        self.0
+            .iter()
+            .map(|secret| secret.value.trim_end_matches('/'))
+            .filter(|value| value.len() >= MIN_MASKED_BYTES)
+    }
+}
+
+/// Replaces each occurrence of `from`.
+pub(crate) fn replace_bytes(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let mut replaced = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some(at) = find(rest, from) {
+        replaced.extend_from_slice(&rest[..at]);
+        replaced.extend_from_slice(to);
+        rest = &rest[at + from.len()..];
+    }
+    replaced.extend_from_slice(rest);
+    replaced
+}
+
+/// Where `needle` begins in `bytes`.
+pub(crate) fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
+    if needle.is_empty() {
+        return None;
+    }
+    bytes.windows(needle.len()).position(|window| window == needle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_tell_nothing_and_differ() {
+        let mut secrets = Secrets::default();
+        let (a, b) = (
+            secrets.hold("a", "hunter22", None),
+            secrets.hold("b", "hunter22", None),
+        );
+        assert!(a != b && !a.contains("hunter22"));
+        assert!(!format!("{secrets:?}").contains("hunter22"));
+    }
+
+    #[test]
+    fn masks_what_repeats_a_secret() {
+        let mut secrets = Secrets::default();
+        secrets.hold("url", "https://hooks.example/T1/", None);
+        assert_eq!(
+            secrets.mask("cannot reach https://hooks.example/T1/: refused"),
+            "cannot reach [secret]/: refused"
+        );
+        assert_eq!(
+            secrets.mask_bytes(b"\xffhttps://hooks.example/T1"),
+            b"\xff[secret]"
+        );
+    }
+
+    #[test]
+    fn signs_without_showing_the_key() {
+        let mut secrets = Secrets::default();
+        let placeholder = secrets.hold("key", "key", None);
+        let mac = secrets
+            .hmac_sha256(&placeholder, b"The quick brown fox jumps over the lazy dog")
+            .unwrap();
+        let hex: String = mac.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(
+            hex,
+            "f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8"
+        );
+        assert_eq!(secrets.hmac_sha256("bellwether-secret-0", b""), None);
+    }
+}

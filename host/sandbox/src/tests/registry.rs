@@ -1,0 +1,226 @@
+//! The folder of plugins: what is found in it, what is wrong with it, and what happens when it changes.
+
+use std::fs;
+
+use bellwether_model::device::Driver;
+use serde_json::json;
+
+use super::*;
+use crate::{NoHttp, PluginChange, PluginSource, PluginState, Unavailable};
+
+fn in_folder(folder: &Path) -> PluginsOptions {
+    PluginsOptions {
+        folder: Some(folder.to_path_buf()),
+        ..options()
+    }
+}
+
+fn state_of(plugins: &Plugins, name: &str) -> PluginState {
+    plugins
+        .status()
+        .into_iter()
+        .find(|plugin| plugin.name == name)
+        .unwrap()
+        .state
+}
+
+fn reason(plugins: &Plugins, name: &str) -> String {
+    let PluginState::Broken { reason } = state_of(plugins, name) else {
+        panic!("{:?}", state_of(plugins, name))
+    };
+    reason
+}
+
+#[tokio::test]
+async fn broken_files_are_listed_with_the_reason_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
+    let jsonl = FIRST_PARTY[0].wasm;
+    put("core.wasm", b"\0asm\x01\0\0\0");
+    put("text.wasm", b"hello");
+    put("empty.wasm", b"");
+    put("half.wasm", &jsonl[..jsonl.len() / 2]);
+    put("nothing.wasm", b"\0asm\x0d\0\x01\0");
+    put(
+        "future.wasm",
+        &with_version(
+            jsonl,
+            b"bellwether:driver/driver@0.1.0",
+            b"bellwether:driver/driver@0.2.0",
+        ),
+    );
+    put("pinned.wasm", jsonl);
+    put("pinned.toml", b"sha256 = \"00\"");
+    put("typo.wasm", jsonl);
+    put("typo.toml", b"[grants]\nhost = []");
+    let plugins = Plugins::load(in_folder(folder.path())).await.unwrap();
+    for (name, words) in [
+        ("core", "is a core module, not a component"),
+        ("text", "is not WebAssembly"),
+        ("empty", "is empty"),
+        (
+            "half",
+            "cannot be compiled; the file is damaged, or not complete yet",
+        ),
+        ("nothing", "is no plugin: it exports none of"),
+        (
+            "future",
+            "exports bellwether:driver/driver@0.2.0, this host speaks 0.1",
+        ),
+        ("pinned", "but its grants are for 00"),
+        ("typo", "unknown field `host`"),
+    ] {
+        let said = reason(&plugins, name);
+        assert!(said.contains(words), "{name}: {said}");
+    }
+    let refused = plugins.driver("core").unwrap_err();
+    assert!(
+        matches!(&refused, Unavailable::NotReady { reason, .. } if reason.contains("core module")),
+        "{refused}"
+    );
+}
+
+/// The same bytes with another version wherever the name stands.
+fn with_version(wasm: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    crate::secrets::replace_bytes(wasm, from, to)
+}
+
+#[tokio::test]
+async fn receiver_that_wants_more_waits_for_its_grants() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("x.wasm"), HOSTILE_RECEIVER).unwrap();
+    let plugins = Plugins::load(in_folder(folder.path())).await.unwrap();
+    let PluginState::WaitingForGrants { missing, file } = state_of(&plugins, "hostile-receiver") else {
+        panic!()
+    };
+    assert_eq!(missing, ["https://api.example"]);
+    assert!(file.ends_with("x.toml"));
+    let refused = plugins.receiver("hostile-receiver").unwrap_err().to_string();
+    assert!(
+        refused.contains("waits for grants; add https://api.example to hosts under [grants] in"),
+        "{refused}"
+    );
+
+    fs::write(
+        folder.path().join("x.toml"),
+        "[grants]\nhosts = [\"https://*.example\"]\n",
+    )
+    .unwrap();
+    assert_eq!(
+        plugins.rescan().await,
+        [PluginChange::Loaded {
+            name: "hostile-receiver".into()
+        }]
+    );
+    assert_eq!(state_of(&plugins, "hostile-receiver"), PluginState::Ready);
+    assert!(
+        plugins
+            .receiver("hostile-receiver")
+            .unwrap()
+            .configure(&object(json!({})))
+            .is_ok()
+    );
+
+    fs::write(folder.path().join("x.toml"), "enabled = false\n").unwrap();
+    plugins.rescan().await;
+    assert_eq!(state_of(&plugins, "x"), PluginState::Disabled);
+}
+
+#[tokio::test]
+async fn file_replaces_what_is_built_in_and_gives_way_when_it_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = PluginsOptions {
+        embedded: vec![FIRST_PARTY[0]],
+        ..in_folder(folder.path())
+    };
+    let plugins = Plugins::load(options).await.unwrap();
+    assert_eq!(plugins.rescan().await, []);
+    let path = folder.path().join("mine.wasm");
+    fs::write(&path, FIRST_PARTY[0].wasm).unwrap();
+    assert_eq!(
+        plugins.rescan().await,
+        [PluginChange::Loaded { name: "jsonl".into() }]
+    );
+    assert_eq!(
+        plugins.status()[0].source,
+        PluginSource::File { path: path.clone() }
+    );
+    let mut session = {
+        let driver = plugins.driver("jsonl").unwrap();
+        let config = driver.check_settings(&Map::new()).unwrap();
+        driver.open(device("d", &config)).await.unwrap()
+    };
+
+    fs::write(&path, "half a fi").unwrap();
+    let changes = plugins.rescan().await;
+    assert!(
+        matches!(&changes[..], [PluginChange::Rejected { reason, .. }] if reason == "is not WebAssembly")
+    );
+    let status = &plugins.status()[0];
+    assert_eq!(status.state, PluginState::Ready, "the version before goes on");
+    assert_eq!(status.rejected_update.as_deref(), Some("is not WebAssembly"));
+
+    fs::remove_file(&path).unwrap();
+    assert_eq!(
+        plugins.rescan().await,
+        [PluginChange::Removed { name: "jsonl".into() }]
+    );
+    assert_eq!(plugins.status()[0].source, PluginSource::Embedded);
+    assert!(
+        session.receive(vec![frame(r#"{"temp":1}"#)]).await.is_ok(),
+        "open sessions go on"
+    );
+}
+
+#[tokio::test]
+async fn unknown_names_and_other_kinds_say_what_there_is() {
+    let plugins = first_party(Arc::new(NoHttp)).await;
+    assert_eq!(
+        plugins.driver("jsnl").unwrap_err().to_string(),
+        "there is no driver plugin \"jsnl\"; there are: jsonl, kv"
+    );
+    assert_eq!(
+        plugins.driver("slack").unwrap_err().to_string(),
+        "the plugin \"slack\" is a receiver, not a driver"
+    );
+}
+
+#[tokio::test]
+async fn damaged_cache_is_compiled_again() {
+    let cache = tempfile::tempdir().unwrap();
+    let folder = cache.path().join("code");
+    let options = || PluginsOptions {
+        embedded: vec![FIRST_PARTY[2]],
+        cache: Some(folder.clone()),
+        ..options()
+    };
+    Plugins::load(options()).await.unwrap();
+    let files: Vec<PathBuf> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    let [file] = &files[..] else { panic!("{files:?}") };
+    let mut code = fs::read(file).unwrap();
+    let middle = code.len() / 2;
+    code[middle] ^= 1;
+    fs::write(file, &code).unwrap();
+    let plugins = Plugins::load(options()).await.unwrap();
+    assert_eq!(state_of(&plugins, "zscore"), PluginState::Ready);
+    assert_ne!(fs::read(file).unwrap(), code, "written anew");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn cache_that_others_can_write_to_is_not_used() {
+    use std::os::unix::fs::PermissionsExt;
+    let cache = tempfile::tempdir().unwrap();
+    fs::set_permissions(cache.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let options = PluginsOptions {
+        embedded: vec![FIRST_PARTY[2]],
+        cache: Some(cache.path().to_path_buf()),
+        ..options()
+    };
+    let plugins = Plugins::load(options).await.unwrap();
+    assert_eq!(state_of(&plugins, "zscore"), PluginState::Ready);
+    assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 0);
+}
