@@ -1,0 +1,13 @@
+//! The faces of the host: Prometheus' API and the page on one listener, Alertmanager's API on the other.
+//!
+//! Handlers translate between HTTP and the host's parts; they decide nothing.
+
+pub mod alertmanager;
+pub mod lifecycle;
+pub mod listener;
+pub mod page;
+pub mod params;
+pub mod prometheus;
+mod request;
+
+pub use request::RequestParams;

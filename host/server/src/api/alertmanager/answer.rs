@@ -1,0 +1,77 @@
+//! Answers in the forms of Alertmanager's API: bare JSON, errors as JSON strings or as `{"code","message"}`.
+
+use axum::body::Bytes;
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use bellwether_alerting::silence::SilenceError;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::api::prometheus::json;
+use crate::routing::RoutingError;
+
+/// A successful answer.
+pub(super) fn ok(body: &impl Serialize) -> Response {
+    let mut response = json(StatusCode::OK, body);
+    response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    response
+}
+
+/// An error whose body is a JSON string: what a handler found wrong.
+pub(super) fn refused(code: StatusCode, text: &str) -> Response {
+    json(code, &text)
+}
+
+/// An error in the form of the schema check: `{"code":602,"message":"…"}`.
+pub(super) fn schema(code: StatusCode, number: u16, message: &str) -> Response {
+    #[derive(Serialize)]
+    struct Body<'a> {
+        code: u16,
+        message: &'a str,
+    }
+    json(code, &Body { code: number, message })
+}
+
+/// Any path that the API does not have.
+pub(super) async fn not_found(uri: Uri) -> Response {
+    schema(StatusCode::NOT_FOUND, 404, &format!("path {} was not found", uri.path()))
+}
+
+/// A JSON body as the API wants it: the media type checked, the shape checked.
+pub(super) fn body<T: DeserializeOwned>(headers: &HeaderMap, bytes: &Bytes) -> Result<T, Box<Response>> {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let media_type = content_type.split(';').next().unwrap_or("").trim();
+    if !media_type.eq_ignore_ascii_case("application/json") {
+        let message = format!("unsupported media type {media_type:?}, only [application/json] are allowed");
+        return Err(Box::new(schema(StatusCode::UNSUPPORTED_MEDIA_TYPE, 415, &message)));
+    }
+    parse(bytes)
+}
+
+/// A JSON body of any media type, as v1 takes it.
+pub(super) fn parse<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Box<Response>> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        let is_shape = error.classify() == serde_json::error::Category::Data;
+        let (code, number) =
+            if is_shape { (StatusCode::UNPROCESSABLE_ENTITY, 602) } else { (StatusCode::BAD_REQUEST, 400) };
+        Box::new(schema(code, number, &format!("parsing body failed, because {error}")))
+    })
+}
+
+/// What routing refused, or could not write down.
+pub(super) fn routing_error(error: &RoutingError) -> Response {
+    match error {
+        RoutingError::Silence(SilenceError::NotFound) => refused(StatusCode::NOT_FOUND, &error.to_string()),
+        RoutingError::Silence(_) => refused(StatusCode::BAD_REQUEST, &error.to_string()),
+        RoutingError::State(_) => {
+            tracing::error!(error = error as &dyn std::error::Error, "request not written down");
+            refused(StatusCode::INTERNAL_SERVER_ERROR, "could not be written down; see the log")
+        }
+        RoutingError::Stopping => stopping(),
+    }
+}
+
+/// The host is on its way down.
+pub(super) fn stopping() -> Response {
+    StatusCode::SERVICE_UNAVAILABLE.into_response()
+}

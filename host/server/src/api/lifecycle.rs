@@ -1,0 +1,37 @@
+//! `/-/healthy`, `/-/ready`, `/-/reload` and `/metrics`, the same on both listeners.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+use crate::host::Host;
+
+/// Routes of the process itself; `product` names it in the texts.
+pub fn routes(product: &'static str) -> Router<Arc<Host>> {
+    let healthy = move || async move { format!("{product} is Healthy.\n") };
+    let ready = move || async move { format!("{product} is Ready.\n") };
+    Router::new()
+        .route("/-/healthy", get(healthy))
+        .route("/-/ready", get(ready))
+        .route("/-/reload", axum::routing::post(reload).put(reload))
+        .route("/metrics", get(metrics))
+}
+
+async fn reload(State(host): State<Arc<Host>>) -> Response {
+    match host.reload().await {
+        Ok(()) => StatusCode::OK.into_response(),
+        Err(error) => {
+            let text = format!("failed to reload config: {error:#}\n");
+            (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
+        }
+    }
+}
+
+async fn metrics(State(host): State<Arc<Host>>) -> Response {
+    let text = host.telemetry.exposition(host.store.stats().head.series);
+    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
+}

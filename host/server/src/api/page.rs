@@ -1,0 +1,53 @@
+//! The web page: its files, the data that only it needs, and the live stream.
+//!
+//! What page and server say to each other stands in `ui/src/contract.ts`; the types here follow it.
+
+mod assets;
+mod board;
+mod contract;
+mod devices;
+mod events;
+mod inbox;
+mod pipeline;
+mod plugins;
+mod signals;
+mod status;
+mod words;
+
+pub use signals::SignalCache;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde::Serialize;
+
+use crate::host::Host;
+
+/// Everything below `/` that is not Prometheus' API.
+pub fn routes() -> Router<Arc<Host>> {
+    let own = Router::new()
+        .route("/board", get(board::board))
+        .route("/events", get(events::events))
+        .route("/inbox", get(inbox::list))
+        .route("/inbox/{id}", get(inbox::one))
+        .route("/devices", get(devices::list))
+        .route("/devices/{id}", get(devices::one))
+        .route("/plugins", get(plugins::list))
+        .route("/status", get(status::status));
+    Router::new()
+        .nest("/api/bellwether/v1", own)
+        .merge(super::alertmanager::v2_routes())
+        .fallback(assets::serve)
+}
+
+/// An error of the page's own endpoints: `{"error": "…"}`.
+fn error(code: StatusCode, text: &str) -> Response {
+    #[derive(Serialize)]
+    struct Error<'a> {
+        error: &'a str,
+    }
+    super::prometheus::json(code, &Error { error: text }).into_response()
+}

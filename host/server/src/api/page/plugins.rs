@@ -1,0 +1,114 @@
+//! `/plugins`: what extends this host.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use bellwether_sandbox::{PluginKind, PluginSource, PluginState, PluginStatus};
+
+use super::contract::{LastError, PluginRow, PluginStateJson};
+use crate::api::prometheus::json;
+use crate::host::Host;
+
+/// Users of a plugin that are listed.
+const MAX_USERS: usize = 20;
+
+/// All plugins and the native receivers, by kind, then name.
+pub(super) async fn list(State(host): State<Arc<Host>>) -> Response {
+    let users = users(&host);
+    let mut rows: Vec<PluginRow> = host.plugins.status().into_iter().map(|plugin| row(plugin, &users)).collect();
+    rows.extend(["email", "inbox"].map(|name| native(name, &users)));
+    rows.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
+    json(StatusCode::OK, &rows)
+}
+
+/// Whether a plugin does what it is there for.
+pub(super) fn is_healthy(plugin: &PluginStatus) -> bool {
+    matches!(plugin.state, PluginState::Ready | PluginState::Disabled)
+}
+
+type Users = BTreeMap<String, Vec<String>>;
+
+/// Who uses which plugin, by the plugin's name or that of its functions.
+fn users(host: &Host) -> Users {
+    let config = host.config();
+    let mut users = Users::new();
+    for device in config.devices.devices() {
+        users.entry(device.driver.clone()).or_default().push(device.id.clone());
+    }
+    for receiver in &config.alerting.receivers {
+        for integration in &receiver.integrations {
+            users.entry(integration.kind.clone()).or_default().push(receiver.name.clone());
+        }
+    }
+    users
+}
+
+fn users_of(users: &Users, name: &str) -> Vec<String> {
+    let mut of = users.get(name).cloned().unwrap_or_default();
+    of.dedup();
+    of.truncate(MAX_USERS);
+    of
+}
+
+fn row(plugin: PluginStatus, users: &Users) -> PluginRow {
+    let last_crash = plugin.crashes.last();
+    PluginRow {
+        kind: plugin.kind.map_or("driver", kind),
+        version: plugin.version,
+        state: match plugin.state {
+            PluginState::Ready => PluginStateJson::Ready,
+            PluginState::Disabled => PluginStateJson::Waiting { needs: "switched off by its file of grants".to_owned() },
+            PluginState::WaitingForGrants { missing, file } => {
+                PluginStateJson::Waiting { needs: format!("grant {} in {file}", missing.join(", ")) }
+            }
+            PluginState::Broken { reason } => PluginStateJson::Failed { error: reason },
+            PluginState::Quarantined => PluginStateJson::Quarantined {
+                error: last_crash.map(ToString::to_string).unwrap_or_default(),
+                blamed: plugin.subjects.iter().map(|subject| subject.subject.as_str()).collect::<Vec<_>>().join(", "),
+                until: None,
+            },
+        },
+        origin: match plugin.source {
+            PluginSource::Embedded => "embedded".to_owned(),
+            PluginSource::File { path } => path.display().to_string(),
+        },
+        sha256: Some(plugin.sha256),
+        grants: plugin.granted_hosts.iter().map(|host| format!("requests to {host}")).collect(),
+        used_by: users_of(users, &plugin.name),
+        calls: 0,
+        errors: plugin.crashes.len() as u64,
+        last_error: last_crash.map(|crash| LastError { at: plugin.loaded_at, text: crash.to_string() }),
+        call_p99_ms: None,
+        memory_bytes: None,
+        name: plugin.name,
+    }
+}
+
+const fn kind(kind: PluginKind) -> &'static str {
+    match kind {
+        PluginKind::Driver => "driver",
+        PluginKind::Detector => "detector",
+        PluginKind::Receiver => "receiver",
+    }
+}
+
+fn native(name: &str, users: &Users) -> PluginRow {
+    PluginRow {
+        name: name.to_owned(),
+        kind: "receiver",
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        state: PluginStateJson::Ready,
+        origin: "built in".to_owned(),
+        sha256: None,
+        grants: Vec::new(),
+        used_by: users_of(users, name),
+        calls: 0,
+        errors: 0,
+        last_error: None,
+        call_p99_ms: None,
+        memory_bytes: None,
+    }
+}

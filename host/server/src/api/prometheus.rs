@@ -1,0 +1,47 @@
+//! Prometheus' HTTP API, `/api/v1` on the first listener.
+
+mod answer;
+mod metadata;
+mod query;
+mod rules;
+mod status;
+mod targets;
+mod write;
+
+pub use answer::{ApiError, Seconds, Success, format_value, json};
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+
+use crate::host::Host;
+
+/// The largest form body of a query; expressions are short.
+const MAX_FORM_BYTES: usize = 1 << 20;
+/// The largest compressed remote-write body.
+const MAX_WRITE_BYTES: usize = 32 << 20;
+
+/// All routes of the API.
+pub fn routes() -> Router<Arc<Host>> {
+    let forms = Router::new()
+        .route("/api/v1/query", get(query::instant).post(query::instant))
+        .route("/api/v1/query_range", get(query::range).post(query::range))
+        .route("/api/v1/format_query", get(query::format).post(query::format))
+        .route("/api/v1/series", get(metadata::series).post(metadata::series))
+        .route("/api/v1/labels", get(metadata::label_names).post(metadata::label_names))
+        .route("/api/v1/label/{name}/values", get(metadata::label_values))
+        .route("/api/v1/metadata", get(metadata::metadata))
+        .route("/api/v1/rules", get(rules::rules))
+        .route("/api/v1/alerts", get(rules::alerts))
+        .route("/api/v1/targets", get(targets::targets))
+        .route("/api/v1/status/config", get(status::config))
+        .route("/api/v1/status/buildinfo", get(status::build_info))
+        .route("/api/v1/status/runtimeinfo", get(status::runtime_info))
+        .route("/api/v1/status/flags", get(status::flags))
+        .layer(DefaultBodyLimit::max(MAX_FORM_BYTES));
+    let write =
+        Router::new().route("/api/v1/write", post(write::write)).layer(DefaultBodyLimit::max(MAX_WRITE_BYTES));
+    forms.merge(write)
+}

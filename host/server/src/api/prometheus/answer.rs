@@ -1,0 +1,225 @@
+//! The envelope of Prometheus' API: `{"status":"success","data":…}` and its errors.
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bellwether_model::{Labels, Sample, Series, Timestamp};
+use bellwether_promql::{Answer, InstantSample, Value};
+use serde::ser::{SerializeSeq, SerializeTuple};
+use serde::{Serialize, Serializer};
+
+/// Annotations of each sort that an answer holds at most, as Prometheus 3.
+const MAX_ANNOTATIONS: usize = 10;
+
+/// A successful answer.
+#[derive(Debug, Serialize)]
+pub struct Success<T> {
+    status: &'static str,
+    data: T,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    infos: Vec<String>,
+}
+
+impl<T: Serialize> Success<T> {
+    /// With nothing to remark.
+    pub const fn new(data: T) -> Self {
+        Self { status: "success", data, warnings: Vec::new(), infos: Vec::new() }
+    }
+}
+
+impl Success<ValueJson> {
+    /// The result of a query with its annotations.
+    pub fn of_answer(answer: Answer) -> Self {
+        let capped = |mut texts: Vec<String>, what: &str| {
+            if texts.len() > MAX_ANNOTATIONS {
+                let more = texts.len() - MAX_ANNOTATIONS;
+                texts.truncate(MAX_ANNOTATIONS);
+                texts.push(format!("{more} more {what} annotations omitted"));
+            }
+            texts
+        };
+        Self {
+            warnings: capped(answer.warnings, "warning"),
+            infos: capped(answer.infos, "info"),
+            ..Self::new(ValueJson(answer.value))
+        }
+    }
+}
+
+impl<T: Serialize> IntoResponse for Success<T> {
+    fn into_response(self) -> Response {
+        json(StatusCode::OK, &self)
+    }
+}
+
+/// Why a request of Prometheus' API failed, with the status that Prometheus gives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ApiError {
+    /// The request is wrong: 400.
+    BadData(String),
+    /// The expression cannot be evaluated: 422.
+    Execution(String),
+    /// It takes too long: 503.
+    Timeout(String),
+    /// There is no such thing: 404.
+    NotFound(String),
+    /// The host failed: 500. The cause is in the log.
+    Internal(String),
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Failure {
+            status: &'static str,
+            error_type: &'static str,
+            error: String,
+        }
+        let (code, error_type, error) = match self {
+            Self::BadData(error) => (StatusCode::BAD_REQUEST, "bad_data", error),
+            Self::Execution(error) => (StatusCode::UNPROCESSABLE_ENTITY, "execution", error),
+            Self::Timeout(error) => (StatusCode::SERVICE_UNAVAILABLE, "timeout", error),
+            Self::NotFound(error) => (StatusCode::NOT_FOUND, "not_found", error),
+            Self::Internal(error) => (StatusCode::INTERNAL_SERVER_ERROR, "internal", error),
+        };
+        json(code, &Failure { status: "error", error_type, error })
+    }
+}
+
+/// A JSON response.
+pub fn json(code: StatusCode, body: &impl Serialize) -> Response {
+    match serde_json::to_vec(body) {
+        Ok(body) => (code, [(header::CONTENT_TYPE, "application/json")], body).into_response(),
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "cannot write a JSON answer");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// A query's value as Prometheus writes it.
+#[derive(Debug)]
+pub struct ValueJson(pub Value);
+
+impl Serialize for ValueJson {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Typed<T> {
+            result_type: &'static str,
+            result: T,
+        }
+        match &self.0 {
+            Value::Scalar(sample) => {
+                Typed { result_type: "scalar", result: Point::from(sample) }.serialize(serializer)
+            }
+            Value::String { at, text } => {
+                Typed { result_type: "string", result: (Seconds(*at), text) }.serialize(serializer)
+            }
+            Value::Vector(samples) => Typed { result_type: "vector", result: Rows(samples) }.serialize(serializer),
+            Value::Matrix(series) => Typed { result_type: "matrix", result: Rows(series) }.serialize(serializer),
+        }
+    }
+}
+
+struct Rows<'a, T>(&'a [T]);
+
+impl Serialize for Rows<'_, InstantSample> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Row<'a> {
+            metric: &'a Labels,
+            value: Point,
+        }
+        let mut seq = serializer.serialize_seq(Some(self.0.len()))?;
+        for InstantSample { labels, sample } in self.0 {
+            seq.serialize_element(&Row { metric: labels, value: Point::from(sample) })?;
+        }
+        seq.end()
+    }
+}
+
+impl Serialize for Rows<'_, Series> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Row<'a> {
+            metric: &'a Labels,
+            values: Vec<Point>,
+        }
+        let mut seq = serializer.serialize_seq(Some(self.0.len()))?;
+        for series in self.0 {
+            let values = series.samples.iter().map(Point::from).collect();
+            seq.serialize_element(&Row { metric: &series.labels, values })?;
+        }
+        seq.end()
+    }
+}
+
+/// A time and a value: `[1700000000.123,"0.5"]`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Point(Sample);
+
+impl From<&Sample> for Point {
+    fn from(sample: &Sample) -> Self {
+        Self(*sample)
+    }
+}
+
+impl Serialize for Point {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut pair = serializer.serialize_tuple(2)?;
+        pair.serialize_element(&Seconds(self.0.at))?;
+        pair.serialize_element(&format_value(self.0.value))?;
+        pair.end()
+    }
+}
+
+/// Unix seconds, with decimals only where there are any.
+#[derive(Debug, Clone, Copy)]
+pub struct Seconds(pub Timestamp);
+
+impl Serialize for Seconds {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let millis = self.0.as_millis();
+        if millis % 1000 == 0 {
+            serializer.serialize_i64(millis / 1000)
+        } else {
+            serializer.serialize_f64(self.0.as_secs_f64())
+        }
+    }
+}
+
+/// A sample's value as Prometheus writes it: Go's shortest form without exponent.
+pub fn format_value(value: f64) -> String {
+    if value.is_nan() {
+        "NaN".to_owned()
+    } else if value.is_infinite() {
+        if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned()
+    } else {
+        value.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(value: Value) -> String {
+        serde_json::to_string(&ValueJson(value)).unwrap()
+    }
+
+    #[test]
+    fn vectors_and_scalars_are_written_as_prometheus_writes_them() {
+        let sample = Sample::new(Timestamp::from_millis(1_435_781_451_781), 1e6);
+        let labels = Labels::from_pairs([("__name__", "up"), ("job", "node")]);
+        assert_eq!(
+            text(Value::Vector(vec![InstantSample { labels, sample }])),
+            r#"{"resultType":"vector","result":[{"metric":{"__name__":"up","job":"node"},"value":[1435781451.781,"1000000"]}]}"#
+        );
+        assert_eq!(text(Value::Vector(vec![])), r#"{"resultType":"vector","result":[]}"#);
+        let whole = Sample::new(Timestamp::from_millis(5000), f64::NAN);
+        assert_eq!(text(Value::Scalar(whole)), r#"{"resultType":"scalar","result":[5,"NaN"]}"#);
+    }
+}

@@ -1,0 +1,148 @@
+//! `bellwether check config|rules|alertmanager FILE…`: says what is wrong with files before anything runs.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+
+use bellwether_model::yaml::YamlError;
+use bellwether_promql::Engine;
+use clap::{Args, Subcommand};
+
+use super::{Outcome, print_lines};
+use crate::clock::Clock;
+use crate::config::{self, ConfigErrors, Origin, RuleFiles, Sources};
+use crate::plugins;
+
+/// Interval of groups that name none, as `promtool check rules` takes it.
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Arguments of `bellwether check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// A bellwether.yaml or a prometheus.yml, with the rule files that it names
+    Config {
+        /// Files to check
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Rule files
+    Rules {
+        /// Files to check
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Alertmanager configurations
+    Alertmanager {
+        /// Files to check
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+}
+
+/// Checks every file and says how it went; fails if any does.
+pub async fn run(args: &CheckArgs) -> Outcome {
+    let (files, kind) = match &args.what {
+        What::Config { files } => (files, Kind::Config),
+        What::Rules { files } => (files, Kind::Rules),
+        What::Alertmanager { files } => (files, Kind::Alertmanager),
+    };
+    let mut all_good = true;
+    for file in files {
+        let checked = match kind {
+            Kind::Config => check_config(file).await,
+            Kind::Rules => check_rules(file).await,
+            Kind::Alertmanager => check_alertmanager(file),
+        };
+        all_good &= checked.is_ok();
+        print_verdict(file, checked);
+    }
+    Ok(if all_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Config,
+    Rules,
+    Alertmanager,
+}
+
+/// What was found, a line each.
+type Verdict = Result<Vec<String>, ConfigErrors>;
+
+fn print_verdict(file: &Path, verdict: Verdict) {
+    let head = format!("Checking {}", file.display());
+    match verdict {
+        Ok(found) => {
+            let lines = std::iter::once(head).chain(found.into_iter().map(|line| format!("  {line}")));
+            print_lines(std::io::stdout(), &lines.collect::<Vec<_>>());
+        }
+        Err(errors) => print_lines(std::io::stderr(), &[head, "  FAILED:".to_owned(), errors.to_string()]),
+    }
+}
+
+async fn checking_engine(plugin_dir: Option<&Path>) -> Result<Engine, YamlError> {
+    plugins::checking_engine(plugin_dir).await.map_err(|error| YamlError::of_file("plugins", format!("{error:#}")))
+}
+
+async fn check_rules(file: &Path) -> Verdict {
+    let mut files = RuleFiles::default();
+    files.add_path(file);
+    let engine = checking_engine(None).await?;
+    let groups = config::load_rules(&files, &engine, DEFAULT_INTERVAL)?;
+    let rules: usize = groups.iter().map(|group| group.rules.len()).sum();
+    let mut found = vec![format!("SUCCESS: {rules} rules found")];
+    for repeated in bellwether_rules::file::duplicate_rules(&groups) {
+        found.push(format!("note: rule repeated with the same labels: {repeated}"));
+    }
+    Ok(found)
+}
+
+fn check_alertmanager(file: &Path) -> Verdict {
+    let sources = Sources { alertmanager: Some(file.to_owned()), ..Sources::default() };
+    let loaded = config::load(&Origin::Files(sources), Clock::system().now())?;
+    config::load_templates(&loaded)?;
+    let alerting = &loaded.alerting;
+    let mut found = vec![
+        "SUCCESS".to_owned(),
+        format!("{} inhibit rules", alerting.inhibit_rules.len()),
+        format!("{} receivers", alerting.receivers.len()),
+        format!("{} templates", alerting.templates.len()),
+    ];
+    found.extend(loaded.notes.iter().map(|note| format!("note: {note}")));
+    Ok(found)
+}
+
+async fn check_config(file: &Path) -> Verdict {
+    let text = config::read_text(file)?;
+    let sources = if is_own(file, &text) {
+        Sources { bellwether: Some(file.to_owned()), ..Sources::default() }
+    } else {
+        Sources { prometheus: Some(file.to_owned()), ..Sources::default() }
+    };
+    let loaded = config::load(&Origin::Files(sources), Clock::system().now())?;
+    let engine = checking_engine(loaded.plugin_dir.as_deref()).await?;
+    let groups = config::load_rules(&loaded.rule_files, &engine, loaded.evaluation_interval)?;
+    let rules: usize = groups.iter().map(|group| group.rules.len()).sum();
+    let mut found = vec![format!(
+        "SUCCESS: {} scrape configs, {} devices, {rules} rules",
+        loaded.scrapes.len(),
+        loaded.devices.devices().count()
+    )];
+    found.extend(loaded.notes.iter().map(|note| format!("note: {note}")));
+    Ok(found)
+}
+
+/// Whether a file is ours rather than Prometheus': by its name, or by a key that only ours has.
+fn is_own(file: &Path, text: &str) -> bool {
+    const OWN_KEYS: [&str; 5] = ["devices:", "log_rules:", "plugins:", "alertmanager_config:", "external_url:"];
+    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    name.starts_with("bellwether") || text.lines().any(|line| OWN_KEYS.iter().any(|key| line.starts_with(key)))
+}
+

@@ -1,0 +1,120 @@
+//! Configuration: which files there are, what stands in them, and what it means once checked.
+//!
+//! `bellwether.yaml` is our own; `--prometheus-config` and `--alertmanager-config` take the other tools' files as they
+//! are. Any one of them is enough. Rule files are read after the plugins, because plugins add functions to expressions.
+
+mod bellwether_yaml;
+mod demo;
+pub mod environment;
+mod load;
+mod prometheus_yaml;
+mod rule_files;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bellwether_devices::DeviceSet;
+use bellwether_ingest::ScrapeJob;
+use bellwether_model::yaml::YamlError;
+use bellwether_model::{Labels, Timestamp};
+
+pub use load::{load, load_templates, read_text};
+pub use prometheus_yaml::PrometheusYaml;
+pub use rule_files::{RuleFiles, load_rules};
+
+/// Where the configuration comes from: the flags of `bellwether serve`.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// `--config`
+    pub bellwether: Option<PathBuf>,
+    /// `--prometheus-config`
+    pub prometheus: Option<PathBuf>,
+    /// `--alertmanager-config`
+    pub alertmanager: Option<PathBuf>,
+    /// `--rules`, patterns of files
+    pub rules: Vec<String>,
+}
+
+/// Where a configuration comes from.
+#[derive(Debug, Clone)]
+pub enum Origin {
+    /// From files.
+    Files(Sources),
+    /// The demo's own, part of the binary.
+    Demo,
+}
+
+/// A file as it was read, before `${…}` was replaced.
+#[derive(Debug, Clone)]
+pub struct SourceFile {
+    /// As the user named it.
+    pub name: String,
+    /// What stands in it.
+    pub text: String,
+}
+
+/// Everything that the files say, checked.
+#[derive(Debug, Clone)]
+pub struct Configuration {
+    /// When it was read.
+    pub loaded_at: Timestamp,
+    /// Labels of this host.
+    pub external_labels: Labels,
+    /// Where this host can be reached, if the file says so.
+    pub external_url: Option<String>,
+    /// Interval of groups that name none.
+    pub evaluation_interval: Duration,
+    /// Which rule files to read.
+    pub rule_files: RuleFiles,
+    /// What to scrape.
+    pub scrapes: Vec<ScrapeJob>,
+    /// How alerts are routed.
+    pub alerting: bellwether_alerting::config::Config,
+    /// The folder that the routing configuration's own paths count from.
+    pub alerting_folder: PathBuf,
+    /// Boards.
+    pub devices: DeviceSet,
+    /// Folder with drop-in plugins.
+    pub plugin_dir: Option<PathBuf>,
+    /// How long samples are kept.
+    pub retention: Duration,
+    /// Remarks about what was taken differently than written.
+    pub notes: Vec<String>,
+    /// The files, for the status page.
+    pub files: Vec<SourceFile>,
+    prometheus_yaml: String,
+}
+
+impl Configuration {
+    /// The part that Prometheus' API shows as its configuration, secrets masked.
+    pub fn prometheus_yaml(&self) -> String {
+        self.prometheus_yaml.clone()
+    }
+}
+
+/// What is wrong with the configuration: every error of a file, each with place and remedy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigErrors(pub Vec<YamlError>);
+
+impl std::error::Error for ConfigErrors {}
+
+impl std::fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        /// More would not fit on a screen.
+        const SHOWN: usize = 8;
+        for (index, error) in self.0.iter().take(SHOWN).enumerate() {
+            let gap = if index == 0 { "" } else { "\n" };
+            write!(f, "{gap}{error}")?;
+        }
+        match self.0.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more => write!(f, "\n… and {more} more"),
+        }
+    }
+}
+
+impl From<YamlError> for ConfigErrors {
+    fn from(error: YamlError) -> Self {
+        Self(vec![error])
+    }
+}

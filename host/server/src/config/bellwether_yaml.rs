@@ -1,0 +1,49 @@
+//! `bellwether.yaml`: our own file.
+
+use std::path::PathBuf;
+
+use bellwether_devices::DeviceConfig;
+use bellwether_devices::log_rules::LogRuleConfig;
+use bellwether_ingest::ScrapeConfig;
+use bellwether_model::yaml::Spanned;
+use serde::Deserialize;
+
+/// All of the file. Every part may be missing.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct BellwetherYaml {
+    /// Where people reach this host: the base of links in messages.
+    pub(super) external_url: Option<String>,
+    /// Intervals and labels for everything below, as in Prometheus.
+    pub(super) global: super::prometheus_yaml::GlobalYaml,
+    /// Patterns of rule files, relative to this file.
+    pub(super) rule_files: Vec<String>,
+    /// What to scrape, as in Prometheus.
+    pub(super) scrape_configs: Vec<ScrapeConfig>,
+    /// An Alertmanager configuration, relative to this file.
+    pub(super) alertmanager_config: Option<Spanned<PathBuf>>,
+    /// Boards.
+    pub(super) devices: Vec<Spanned<DeviceConfig>>,
+    /// Lines of boards that are events.
+    pub(super) log_rules: Vec<Spanned<LogRuleConfig>>,
+    /// Drop-in plugins.
+    pub(super) plugins: PluginsYaml,
+    /// How long samples are kept.
+    pub(super) storage: StorageYaml,
+}
+
+/// `plugins:`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct PluginsYaml {
+    /// Folder with `*.wasm` files, and `*.toml` files beside them that grant them something; relative to this file.
+    pub(super) dir: Option<PathBuf>,
+}
+
+/// `storage:`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct StorageYaml {
+    /// `15d` unless given.
+    pub(super) retention: Option<Spanned<String>>,
+}

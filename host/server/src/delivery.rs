@@ -1,0 +1,11 @@
+//! Getting messages out: receivers as configured, the worker that empties the outbox, and what became of messages.
+
+pub mod email;
+pub mod inbox;
+mod ledger;
+mod receivers;
+mod worker;
+
+pub use ledger::{Delivered, Ledger, LedgerEntry};
+pub use receivers::{ConfiguredReceivers, NativeReceivers, Sender};
+pub use worker::{DeliveryDeps, run};

@@ -1,0 +1,87 @@
+//! The native inbox: messages are kept beside the rest of the state and shown on the page.
+
+use std::sync::Arc;
+
+use bellwether_model::BoxFuture;
+use bellwether_model::receiver::{
+    DeliveryFailure, Receipt, Receiver, ReceiverCall, ReceiverTemplate,
+};
+use bellwether_model::state::{DurableState, InboxMessage};
+use tokio::sync::broadcast;
+
+/// Messages that a slow listener may lag behind before it loses some.
+const FEED_CAPACITY: usize = 256;
+
+/// Keeps notifications where the page shows them.
+pub struct Inbox {
+    state: Arc<dyn DurableState>,
+    feed: broadcast::Sender<InboxMessage>,
+    templates: [ReceiverTemplate; 2],
+}
+
+impl std::fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inbox").finish_non_exhaustive()
+    }
+}
+
+impl Inbox {
+    /// An inbox in this state.
+    pub fn new(state: Arc<dyn DurableState>) -> Self {
+        let template =
+            |name: &str, default: &str| ReceiverTemplate { name: name.to_owned(), default: default.to_owned() };
+        let title = template("title", r#"{{ template "__subject" . }}"#);
+        let text = template(
+            "text",
+            "{{ range .Alerts }}{{ .Status }}: {{ .Annotations.summary }}\
+             {{ if .Annotations.description }}\n{{ .Annotations.description }}{{ end }}\n{{ end }}",
+        );
+        Self { state, feed: broadcast::channel(FEED_CAPACITY).0, templates: [title, text] }
+    }
+
+    /// All messages from now on.
+    pub fn follow(&self) -> broadcast::Receiver<InboxMessage> {
+        self.feed.subscribe()
+    }
+
+    fn keep(&self, call: ReceiverCall) -> Result<Receipt, DeliveryFailure> {
+        let rendered = |name: &str| {
+            let found = call.rendered.iter().find(|(have, _)| have == name);
+            found.map(|(_, text)| text.trim().to_owned()).unwrap_or_default()
+        };
+        let message = InboxMessage {
+            id: call.idempotency_key.clone(),
+            at: call.now,
+            receiver: call.notification.receiver.clone(),
+            status: call.notification.status,
+            title: rendered("title"),
+            body: rendered("text"),
+            notification: call.notification,
+        };
+        self.state
+            .post_to_inbox(&message)
+            .map_err(|error| DeliveryFailure::Retryable(error.to_string()))?;
+        let receipt = Receipt { id: message.id.clone(), url: None };
+        // Nobody listening is fine.
+        drop(self.feed.send(message));
+        Ok(receipt)
+    }
+}
+
+impl Receiver for Inbox {
+    fn name(&self) -> &str {
+        "inbox"
+    }
+
+    fn templates(&self) -> &[ReceiverTemplate] {
+        &self.templates
+    }
+
+    fn check<'a>(&'a self, _config: &'a str) -> BoxFuture<'a, Result<(), Vec<String>>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn notify(&self, call: ReceiverCall) -> BoxFuture<'_, Result<Receipt, DeliveryFailure>> {
+        Box::pin(async { self.keep(call) })
+    }
+}

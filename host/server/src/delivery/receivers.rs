@@ -1,0 +1,230 @@
+//! Receivers as configured: each integration with who carries its messages, its settings and its texts.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bellwether_alerting::config::{Config, Integration};
+use bellwether_model::Timestamp;
+use bellwether_model::receiver::{DeliveryFailure, Notification, Receiver, ReceiverTemplate};
+use bellwether_sandbox::{Plugins, TemplateText, Unavailable};
+use bellwether_template::alertmanager::Templates;
+use serde_json::{Map, Value};
+use tracing::warn;
+
+use super::email::Email;
+use super::inbox::Inbox;
+
+/// Receivers that are no plugins: they go on working when every plugin is broken.
+#[derive(Debug, Clone)]
+pub struct NativeReceivers {
+    /// `email_configs`
+    pub email: Arc<Email>,
+    /// `inbox_configs`
+    pub inbox: Arc<Inbox>,
+}
+
+impl NativeReceivers {
+    /// The native receiver of a kind.
+    pub fn find(&self, kind: &str) -> Option<Arc<dyn Receiver>> {
+        match kind {
+            "email" => Some(Arc::clone(&self.email) as Arc<dyn Receiver>),
+            "inbox" => Some(Arc::clone(&self.inbox) as Arc<dyn Receiver>),
+            _ => None,
+        }
+    }
+}
+
+/// One integration, ready to send.
+#[derive(Debug)]
+pub struct Sender {
+    /// Carries the messages.
+    pub receiver: Arc<dyn Receiver>,
+    /// Its settings as JSON.
+    pub config: String,
+    texts: Vec<TemplateText>,
+}
+
+/// All integrations of all receivers.
+#[derive(Debug)]
+pub struct ConfiguredReceivers {
+    senders: HashMap<(String, u32), Result<Sender, String>>,
+    templates: Templates,
+}
+
+impl ConfiguredReceivers {
+    /// Finds who carries each integration, and checks settings and texts. What cannot work is remembered with its
+    /// reason and told in `notes`; it keeps nothing else from working.
+    pub async fn build(
+        config: &Config,
+        templates: Templates,
+        natives: &NativeReceivers,
+        plugins: &Plugins,
+        notes: &mut Vec<String>,
+    ) -> Self {
+        let mut senders = HashMap::new();
+        for receiver in &config.receivers {
+            for (index, integration) in receiver.integrations.iter().enumerate() {
+                let mut note =
+                    |text: &str| notes.push(format!("receiver {:?}, line {}: {text}", receiver.name, integration.line));
+                if integration.settings.get("http_config").is_some_and(|config| !is_plain(config)) {
+                    note("http_config: proxies, credentials and TLS settings have no effect yet");
+                }
+                let sender = prepare(integration, config, natives, plugins);
+                let sender = match sender {
+                    Ok(sender) => sender.checked(&templates).await,
+                    Err(reason) => Err(reason),
+                };
+                if let Err(reason) = &sender {
+                    note(reason);
+                }
+                let index = u32::try_from(index).unwrap_or(u32::MAX);
+                senders.insert((receiver.name.clone(), index), sender);
+            }
+        }
+        Self { senders, templates }
+    }
+
+    /// The sender of a delivery. One whose integration is gone or of another kind since cannot be sent any more.
+    pub fn find(&self, receiver: &str, integration: u32, kind: &str) -> Result<&Sender, DeliveryFailure> {
+        match self.senders.get(&(receiver.to_owned(), integration)) {
+            Some(Ok(sender)) if sender.receiver.name() == kind => Ok(sender),
+            Some(Err(reason)) => Err(DeliveryFailure::Misconfigured(reason.clone())),
+            Some(Ok(_)) | None => {
+                let text = format!("receiver {receiver:?} has no such {kind} integration any more");
+                Err(DeliveryFailure::Misconfigured(text))
+            }
+        }
+    }
+
+    /// A message with the labels of its route rendered; a label that fails stays as it was written.
+    pub fn with_route_labels(&self, notification: &Notification, now: Timestamp) -> Notification {
+        let mut labels = notification.route_labels.to_builder();
+        for label in notification.route_labels.iter().filter(|label| label.value.contains("{{")) {
+            if let Ok(rendered) = self.templates.render(&label.value, notification, now) {
+                labels.set(label.name.clone(), rendered);
+            }
+        }
+        Notification { route_labels: labels.build(), ..notification.clone() }
+    }
+
+    /// The texts of a message. One that fails is replaced by a plain one: a bad template never costs the message.
+    pub fn render(
+        &self,
+        sender: &Sender,
+        notification: &Notification,
+        now: Timestamp,
+    ) -> Vec<(String, String)> {
+        let render = |template: &TemplateText| {
+            let rendered = template.render(|text| match template.name.as_str() {
+                "html" => self.templates.render_html(text, notification, now),
+                _ => self.templates.render(text, notification, now),
+            });
+            let rendered = rendered.unwrap_or_else(|error| {
+                warn!(template = template.name, error = &error as &dyn std::error::Error, "template failed");
+                fallback_text(notification, &error.to_string())
+            });
+            (template.name.clone(), rendered)
+        };
+        sender.texts.iter().map(render).collect()
+    }
+}
+
+impl Sender {
+    /// Itself, if its texts parse and its receiver agrees to the settings.
+    async fn checked(self, templates: &Templates) -> Result<Self, String> {
+        let kind = self.receiver.name();
+        for template in &self.texts {
+            for text in template.sources() {
+                let checked = templates.check(text);
+                checked.map_err(|error| format!("{kind}_configs: template of {}: {error}", template.name))?;
+            }
+        }
+        let checked = self.receiver.check(&self.config).await;
+        checked.map_err(|problems| format!("{}_configs: {}", self.receiver.name(), problems.join("; ")))?;
+        Ok(self)
+    }
+}
+
+fn prepare(
+    integration: &Integration,
+    config: &Config,
+    natives: &NativeReceivers,
+    plugins: &Plugins,
+) -> Result<Sender, String> {
+    let kind = &integration.kind;
+    let mut settings = with_globals(kind, &integration.settings, &config.global);
+    settings.remove("http_config");
+    if let Some(receiver) = natives.find(kind) {
+        let texts = texts_of(receiver.as_ref(), kind, &settings);
+        return Ok(Sender { receiver, config: Value::Object(settings).to_string(), texts });
+    }
+    let plugin = plugins.receiver(kind).map_err(|unavailable| match unavailable {
+        Unavailable::Unknown { .. } => {
+            format!("no plugin named {kind}: its messages cannot be delivered; add {kind}.wasm to the plugin folder")
+        }
+        other => other.to_string(),
+    })?;
+    let configured = plugin.configure(&settings).map_err(|problems| {
+        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        format!("{kind}_configs: {}", problems.join("; "))
+    })?;
+    Ok(Sender {
+        config: configured.config().to_owned(),
+        texts: configured.texts().to_vec(),
+        receiver: Arc::new(configured),
+    })
+}
+
+/// Whether an `http_config` asks for nothing that the host does not do anyway.
+fn is_plain(http_config: &Value) -> bool {
+    let harmless = ["follow_redirects", "enable_http2"];
+    http_config.as_object().is_none_or(|config| config.keys().all(|key| harmless.contains(&key.as_str())))
+}
+
+/// What e-mail takes from `global:` under other names.
+fn with_globals(kind: &str, settings: &Map<String, Value>, global: &Map<String, Value>) -> Map<String, Value> {
+    let mut settings = settings.clone();
+    if kind == "email" {
+        for (own, shared) in [
+            ("from", "smtp_from"),
+            ("smarthost", "smtp_smarthost"),
+            ("hello", "smtp_hello"),
+            ("auth_username", "smtp_auth_username"),
+            ("auth_password", "smtp_auth_password"),
+            ("require_tls", "smtp_require_tls"),
+            ("force_implicit_tls", "smtp_force_implicit_tls"),
+        ] {
+            if let (None, Some(value)) = (settings.get(own), global.get(shared)) {
+                settings.insert(own.to_owned(), value.clone());
+            }
+        }
+    }
+    settings
+}
+
+/// A native receiver's texts: as configured, else its defaults. A mail's subject is the header of that name.
+fn texts_of(receiver: &dyn Receiver, kind: &str, settings: &Map<String, Value>) -> Vec<TemplateText> {
+    let header = |name: &str| {
+        let headers = settings.get("headers")?.as_object()?;
+        headers.iter().find(|(have, _)| have.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    };
+    let configured = |name: &str| match (kind, name) {
+        ("email", "subject") => header("subject"),
+        _ => settings.get(name),
+    };
+    let text = |template: &ReceiverTemplate| TemplateText {
+        name: template.name.clone(),
+        source: configured(&template.name).cloned().unwrap_or_else(|| template.default.clone().into()),
+    };
+    receiver.templates().iter().map(text).collect()
+}
+
+fn fallback_text(notification: &Notification, error: &str) -> String {
+    let names = notification.alerts.iter().map(|alert| {
+        let name = alert.labels.value("alertname");
+        let summary = alert.annotations.value("summary");
+        format!("{}: {name} {summary}", alert.status.as_str())
+    });
+    let lines: Vec<String> = names.collect();
+    format!("{}\n(the configured text could not be rendered: {error})", lines.join("\n"))
+}

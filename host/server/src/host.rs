@@ -1,0 +1,353 @@
+//! The host: everything wired together, started in order, stopped in order.
+
+mod options;
+mod sink;
+
+pub use options::HostOptions;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use bellwether_devices::{DeviceManager, ManagerOptions};
+use bellwether_ingest::ScraperOptions;
+use bellwether_model::{Appender, Timestamp};
+use bellwether_model::state::DurableState;
+use bellwether_promql::Engine;
+use bellwether_sandbox::Plugins;
+use bellwether_storage::{SqliteState, Store, StoreOptions};
+use tokio::sync::{Mutex, Notify};
+use tracing::{info, warn};
+
+use crate::api;
+use crate::api::page::SignalCache;
+use crate::clock::Clock;
+use crate::config::{self, Configuration, Origin};
+use crate::delivery::email::Email;
+use crate::delivery::inbox::Inbox;
+use crate::delivery::{self, ConfiguredReceivers, DeliveryDeps, Ledger, NativeReceivers};
+use crate::evaluation::{EngineEvaluator, EvaluationDeps, RuleGroups};
+use crate::journal::{Entry, Journal, Kind};
+use crate::plugins;
+use crate::routing::{self, RoutingHandle};
+use crate::scraping::Scraping;
+use crate::tasks::Tasks;
+use crate::telemetry::Telemetry;
+
+/// How often samples beyond the retention are dropped.
+const RETENTION_CHECK: Duration = Duration::from_secs(60);
+
+/// A running host.
+pub struct Host {
+    /// The time.
+    pub clock: Clock,
+    /// When it was started.
+    pub started_at: Timestamp,
+    /// Where samples and state are kept.
+    pub data_dir: PathBuf,
+    /// Where people reach it: the base of links.
+    pub external_url: String,
+    /// Samples.
+    pub store: Arc<Store>,
+    /// Alerting state.
+    pub state: Arc<SqliteState>,
+    /// Plugins.
+    pub plugins: Plugins,
+    /// Rule groups.
+    pub rules: Arc<RuleGroups>,
+    /// Routing.
+    pub routing: RoutingHandle,
+    /// Boards.
+    pub devices: DeviceManager,
+    /// Scrape targets.
+    pub scraping: Scraping,
+    /// Where samples that are pushed go.
+    pub appender: Arc<dyn Appender>,
+    /// What happened.
+    pub journal: Arc<Journal>,
+    /// The native inbox.
+    pub inbox: Arc<Inbox>,
+    /// What became of messages.
+    pub ledger: Arc<Ledger>,
+    /// Counters.
+    pub telemetry: Arc<Telemetry>,
+    /// Signals of alerts, evaluated lately.
+    pub signals: SignalCache,
+    /// Receivers as configured.
+    pub receivers: Arc<ArcSwap<ConfiguredReceivers>>,
+    engine: Arc<Engine>,
+    natives: NativeReceivers,
+    origin: Origin,
+    configuration: ArcSwap<Configuration>,
+    addresses: RwLock<[SocketAddr; 2]>,
+    reloading: Mutex<()>,
+    tasks: Tasks,
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host").field("data_dir", &self.data_dir).finish_non_exhaustive()
+    }
+}
+
+impl Host {
+    /// Reads the configuration, opens the data folder and both listeners, and puts everything to work.
+    ///
+    /// Nothing is left running when it fails.
+    pub async fn start(origin: Origin, options: HostOptions) -> anyhow::Result<Arc<Self>> {
+        let clock = options.clock.clone();
+        let now = clock.now();
+        let configuration = config::load(&origin, now)?;
+        let first = api::listener::bind("--listen", &options.listen).await?;
+        let second = api::listener::bind("--alertmanager-listen", &options.alertmanager_listen).await?;
+        let addresses = [first.local_addr()?, second.local_addr()?];
+        let external_url = options
+            .external_url
+            .or_else(|| configuration.external_url.clone())
+            .unwrap_or_else(|| format!("http://{}", addresses[0]));
+
+        let store_options = StoreOptions { retention: configuration.retention, ..StoreOptions::default() };
+        let store = Arc::new(Store::open(&options.data_dir, store_options, now)?);
+        let state = Arc::new(SqliteState::open(&options.data_dir.join("state.db"))?);
+        let plugins = plugins::load(configuration.plugin_dir.as_deref(), &options.data_dir, &clock).await?;
+        let engine = Arc::new(plugins::engine(&plugins));
+        let specs = config::load_rules(&configuration.rule_files, &engine, configuration.evaluation_interval)?;
+
+        let host = Wiring { clock, now, store, state, plugins, engine, tasks: Tasks::default() }
+            .build(origin, configuration, options.data_dir, external_url, options.device_heartbeat, addresses)
+            .await?;
+        host.start_rules(specs)?;
+        host.serve(first, second)?;
+        host.start_housekeeping();
+        host.log_notes();
+        info!(ready_in_ms = host.clock.now().millis_since(host.started_at), "ready");
+        Ok(host)
+    }
+
+    /// The addresses of the two listeners: Prometheus' API and the page, Alertmanager's API.
+    pub fn addresses(&self) -> [SocketAddr; 2] {
+        *self.addresses.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// The engine with the functions of all detectors.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> Arc<Configuration> {
+        self.configuration.load_full()
+    }
+
+    /// Reads the files again and puts what changed to work: rules, routing, receivers, devices, targets. When a file
+    /// is wrong everything stays as it was.
+    pub async fn reload(&self) -> anyhow::Result<()> {
+        let _one_at_a_time = self.reloading.lock().await;
+        let result = self.try_reload().await;
+        self.telemetry.reload(result.is_ok());
+        let now = self.clock.now();
+        let text = match &result {
+            Ok(()) => "configuration loaded".to_owned(),
+            Err(error) => format!("configuration not loaded: {error:#}"),
+        };
+        self.journal.note(Entry::new(now, Kind::Reload, text));
+        result
+    }
+
+    async fn try_reload(&self) -> anyhow::Result<()> {
+        let mut configuration = config::load(&self.origin, self.clock.now())?;
+        let specs =
+            config::load_rules(&configuration.rule_files, &self.engine, configuration.evaluation_interval)?;
+        let receivers = build_receivers(&mut configuration, &self.natives, &self.plugins).await?;
+        self.receivers.store(Arc::new(receivers));
+        self.routing.swap(configuration.alerting.clone()).await;
+        self.devices.reload(&configuration.devices).await;
+        self.scraping.set(&configuration.scrapes).await?;
+        self.configuration.store(Arc::new(configuration));
+        self.rules.reload(specs);
+        self.log_notes();
+        Ok(())
+    }
+
+    /// Stops everything: listeners and tasks first, then the store writes what it holds.
+    pub async fn stop(&self) {
+        self.tasks.stop().await;
+        self.devices.stopped().await;
+        self.scraping.stopped().await;
+        if let Err(error) = self.store.sync() {
+            warn!(error = &error as &dyn std::error::Error, "cannot sync the log");
+        }
+        info!("stopped");
+    }
+
+    fn start_rules(&self, specs: Vec<bellwether_rules::RuleGroupSpec>) -> anyhow::Result<()> {
+        let stored = self.state.load().context("cannot read the state")?.rule_alerts;
+        let last_alive = self.store.stats().head.newest.unwrap_or(self.started_at);
+        self.rules.start(specs, stored.into_iter().collect(), last_alive);
+        Ok(())
+    }
+
+    fn serve(
+        self: &Arc<Self>,
+        first: tokio::net::TcpListener,
+        second: tokio::net::TcpListener,
+    ) -> anyhow::Result<()> {
+        let page = api::prometheus::routes().merge(api::page::routes()).merge(api::lifecycle::routes("Prometheus Server"));
+        api::listener::serve(&self.tasks, first, "prometheus", page, self)?;
+        let alertmanager = api::alertmanager::routes().merge(api::lifecycle::routes("Alertmanager"));
+        api::listener::serve(&self.tasks, second, "alertmanager", alertmanager, self)?;
+        Ok(())
+    }
+
+    fn start_housekeeping(self: &Arc<Self>) {
+        let (store, clock, token) = (Arc::clone(&self.store), self.clock.clone(), self.tasks.token().clone());
+        self.tasks.spawn("retention", async move {
+            loop {
+                tokio::select! {
+                    () = token.cancelled() => return,
+                    () = tokio::time::sleep(RETENTION_CHECK) => {}
+                }
+                let (store, now) = (Arc::clone(&store), clock.now());
+                let dropped = tokio::task::spawn_blocking(move || store.apply_retention(now)).await;
+                if let Ok(series @ 1..) = dropped {
+                    info!(series, "series without samples dropped");
+                }
+            }
+        });
+    }
+
+    fn log_notes(&self) {
+        for note in &self.config().notes {
+            warn!("{note}");
+        }
+    }
+}
+
+/// What stands before the parts that need each other.
+struct Wiring {
+    clock: Clock,
+    now: Timestamp,
+    store: Arc<Store>,
+    state: Arc<SqliteState>,
+    plugins: Plugins,
+    engine: Arc<Engine>,
+    tasks: Tasks,
+}
+
+impl Wiring {
+    async fn build(
+        self,
+        origin: Origin,
+        mut configuration: Configuration,
+        data_dir: PathBuf,
+        external_url: String,
+        device_heartbeat: Duration,
+        addresses: [SocketAddr; 2],
+    ) -> anyhow::Result<Arc<Host>> {
+        let (journal, telemetry, ledger) =
+            (Arc::new(Journal::default()), Arc::new(Telemetry::default()), Arc::new(Ledger::default()));
+        let durable: Arc<dyn DurableState> = Arc::clone(&self.state) as _;
+        let inbox = Arc::new(Inbox::new(Arc::clone(&durable)));
+        let natives = NativeReceivers { email: Arc::new(Email::default()), inbox: Arc::clone(&inbox) };
+        let receivers = build_receivers(&mut configuration, &natives, &self.plugins).await?;
+        let receivers = Arc::new(ArcSwap::from_pointee(receivers));
+        let wake = Arc::new(Notify::new());
+        let routing = routing::start(
+            routing::RoutingDeps {
+                state: Arc::clone(&durable),
+                outbox: Arc::clone(&wake),
+                journal: Arc::clone(&journal),
+                clock: self.clock.clone(),
+                external_url: external_url.clone(),
+            },
+            configuration.alerting.clone(),
+            &self.tasks,
+        )?;
+        let delivery = DeliveryDeps {
+            state: Arc::clone(&durable),
+            receivers: Arc::clone(&receivers),
+            wake,
+            ledger: Arc::clone(&ledger),
+            journal: Arc::clone(&journal),
+            telemetry: Arc::clone(&telemetry),
+            clock: self.clock.clone(),
+        };
+        self.tasks.spawn("outbox", delivery::run(delivery, self.tasks.token().clone()));
+        let appender = sink::MeteredAppender::new(Arc::clone(&self.store), Arc::clone(&telemetry));
+        let rules = RuleGroups::new(
+            EvaluationDeps {
+                evaluator: EngineEvaluator::new(Arc::clone(&self.engine), Arc::clone(&self.store) as _),
+                appender: Arc::clone(&appender) as _,
+                state: durable,
+                routing: routing.clone(),
+                journal: Arc::clone(&journal),
+                clock: self.clock.clone(),
+                telemetry: Arc::clone(&telemetry),
+                external_labels: configuration.external_labels.clone(),
+                external_url: external_url.clone(),
+            },
+            self.tasks.clone(),
+        );
+        let sink = sink::DeviceSink::new(Arc::clone(&appender), Arc::clone(&journal));
+        let token = self.tasks.token();
+        let devices = DeviceManager::start(
+            &configuration.devices,
+            plugins::driver_lookup(&self.plugins),
+            Arc::new(sink),
+            self.clock.as_fn(),
+            token.clone(),
+            ManagerOptions { heartbeat: device_heartbeat, ..ManagerOptions::default() },
+        );
+        let scraping = Scraping::new(ScraperOptions {
+            appender: Arc::clone(&appender) as _,
+            clock: self.clock.as_fn(),
+            token: token.clone(),
+            external_host: None,
+        });
+        scraping.set(&configuration.scrapes).await?;
+        Ok(Arc::new(Host {
+            clock: self.clock,
+            started_at: self.now,
+            data_dir,
+            external_url,
+            store: self.store,
+            state: self.state,
+            plugins: self.plugins,
+            rules,
+            routing,
+            devices,
+            scraping,
+            appender,
+            journal,
+            inbox,
+            ledger,
+            telemetry,
+            signals: SignalCache::default(),
+            receivers,
+            engine: self.engine,
+            natives,
+            origin,
+            configuration: ArcSwap::from_pointee(configuration),
+            addresses: RwLock::new(addresses),
+            reloading: Mutex::new(()),
+            tasks: self.tasks,
+        }))
+    }
+}
+
+async fn build_receivers(
+    configuration: &mut Configuration,
+    natives: &NativeReceivers,
+    plugins: &Plugins,
+) -> anyhow::Result<ConfiguredReceivers> {
+    let templates = config::load_templates(configuration)?;
+    let mut notes = Vec::new();
+    let receivers =
+        ConfiguredReceivers::build(&configuration.alerting, templates, natives, plugins, &mut notes).await;
+    configuration.notes.extend(notes);
+    configuration.notes.extend(plugins::device_problems(plugins, &configuration.devices));
+    Ok(receivers)
+}

@@ -1,0 +1,133 @@
+//! Requests of plugins: sent as they are, within their limits, to the addresses that are allowed.
+//!
+//! Whether a plugin may reach a host was decided before (`bellwether_sandbox::egress`); here the address behind the
+//! name is checked, on the very addresses that are then connected to.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bellwether_model::BoxFuture;
+use bellwether_sandbox::egress::is_public;
+use bellwether_sandbox::{AddressPolicy, HttpClient, HttpError, HttpMethod, HttpRequest, HttpResponse};
+use bytes::{Bytes, BytesMut};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::redirect::Policy;
+
+/// The longest wait for a connection, within the time of the whole request.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections to one host that are kept open for the next request.
+const MAX_IDLE_PER_HOST: usize = 2;
+
+/// Sends plugins' requests over reqwest and rustls.
+#[derive(Debug, Clone)]
+pub struct PluginHttpClient {
+    any: reqwest::Client,
+    public_only: reqwest::Client,
+}
+
+impl PluginHttpClient {
+    /// A client without proxy, redirects or cookies.
+    pub fn new() -> reqwest::Result<Self> {
+        let builder = || {
+            reqwest::Client::builder()
+                .redirect(Policy::none())
+                .no_proxy()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .pool_max_idle_per_host(MAX_IDLE_PER_HOST)
+                .user_agent(concat!("bellwether/", env!("CARGO_PKG_VERSION")))
+        };
+        Ok(Self {
+            any: builder().build()?,
+            public_only: builder().dns_resolver(Arc::new(PublicOnly)).build()?,
+        })
+    }
+
+    async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let url: reqwest::Url =
+            request.url.parse().map_err(|_| HttpError::InvalidRequest("the URL cannot be read".to_owned()))?;
+        let client = match request.addresses {
+            AddressPolicy::Any => &self.any,
+            AddressPolicy::PublicOnly => {
+                refuse_private_literal(&url)?;
+                &self.public_only
+            }
+        };
+        let mut builder = client.request(method(request.method), url).timeout(request.timeout).body(request.body);
+        for (name, value) in &request.headers {
+            builder = builder.header(name, value);
+        }
+        let mut response = builder.send().await.map_err(|error| translate(&error))?;
+        let body = read_limited(&mut response, request.max_response_bytes).await?;
+        let headers = response.headers().iter();
+        let headers = headers.filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
+        Ok(HttpResponse { status: response.status().as_u16(), headers: headers.collect(), body })
+    }
+}
+
+impl HttpClient for PluginHttpClient {
+    fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, HttpError>> {
+        Box::pin(self.exchange(request))
+    }
+}
+
+const fn method(method: HttpMethod) -> reqwest::Method {
+    match method {
+        HttpMethod::Get => reqwest::Method::GET,
+        HttpMethod::Post => reqwest::Method::POST,
+        HttpMethod::Put => reqwest::Method::PUT,
+        HttpMethod::Patch => reqwest::Method::PATCH,
+        HttpMethod::Delete => reqwest::Method::DELETE,
+    }
+}
+
+/// An address written into the URL never goes through the resolver.
+fn refuse_private_literal(url: &reqwest::Url) -> Result<(), HttpError> {
+    let host = url.host_str().unwrap_or("").trim_start_matches('[').trim_end_matches(']');
+    match host.parse::<IpAddr>() {
+        Ok(address) if !is_public(address) => Err(HttpError::Denied(format!("{address} is no public address"))),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+async fn read_limited(response: &mut reqwest::Response, limit: usize) -> Result<Bytes, HttpError> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| translate(&error))? {
+        if body.len() + chunk.len() > limit {
+            return Err(HttpError::ResponseTooLarge((body.len() + chunk.len()) as u64));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+/// The URL may hold a secret, so it is taken out of the text.
+fn translate(error: &reqwest::Error) -> HttpError {
+    if error.is_timeout() {
+        return HttpError::Timeout;
+    }
+    let mut text = String::from("the request failed");
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        text = inner.to_string();
+        cause = inner.source();
+    }
+    if error.is_builder() { HttpError::InvalidRequest(text) } else { HttpError::Unreachable(text) }
+}
+
+/// Resolves names to public addresses only.
+#[derive(Debug)]
+struct PublicOnly;
+
+impl Resolve for PublicOnly {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let public: Vec<SocketAddr> = found.into_iter().filter(|address| is_public(address.ip())).collect();
+            if public.is_empty() {
+                return Err(format!("{} stands for no public address", name.as_str()).into());
+            }
+            Ok(Box::new(public.into_iter()) as Addrs)
+        })
+    }
+}

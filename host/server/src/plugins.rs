@@ -1,0 +1,122 @@
+//! Plugins of this host: those inside the binary, those in the folder, and what they become.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use bellwether_devices::{DeviceConfig, DeviceSet, DriverLookup};
+use bellwether_model::BoxFuture;
+use bellwether_model::detector::Detector;
+use bellwether_model::device::{DeviceContext, Driver, DriverFailure, DriverInfo, DriverSession};
+use bellwether_promql::{Engine, EngineOptions, FunctionRegistry, PluginFunction};
+use bellwether_sandbox::{
+    EmbeddedPlugin, HttpClient, NoHttp, Plugins, PluginsOptions, SandboxedDriver, SettingProblem,
+};
+use tokio::runtime::Handle;
+use tracing::{debug, warn};
+
+use crate::clock::Clock;
+use crate::evaluation::DetectorFunctionAdapter;
+use crate::http_client::PluginHttpClient;
+
+macro_rules! embedded {
+    ($($name:literal),* $(,)?) => {
+        [$(EmbeddedPlugin {
+            name: $name,
+            wasm: include_bytes!(concat!("../../../plugins/dist/", $name, ".wasm")),
+        }),*]
+    };
+}
+
+/// First-party plugins, as `cargo plugins` built them.
+const EMBEDDED: [EmbeddedPlugin; 5] = embedded!["jsonl", "kv", "slack", "webhook", "zscore"];
+
+/// Loads the plugins of a running host. Compiled code is kept in the data folder.
+pub async fn load(folder: Option<&Path>, data_dir: &Path, clock: &Clock) -> anyhow::Result<Plugins> {
+    let http = PluginHttpClient::new().context("cannot set up the HTTP client of plugins")?;
+    load_with(folder, Some(data_dir), clock, Arc::new(http)).await
+}
+
+async fn load_with(
+    folder: Option<&Path>,
+    data_dir: Option<&Path>,
+    clock: &Clock,
+    http: Arc<dyn HttpClient>,
+) -> anyhow::Result<Plugins> {
+    let options = PluginsOptions {
+        embedded: EMBEDDED.to_vec(),
+        folder: folder.map(Path::to_owned),
+        cache: data_dir.map(|dir| dir.join("plugin-cache")),
+        http,
+        ..PluginsOptions::new(clock.as_fn())
+    };
+    Ok(Plugins::load(options).await?)
+}
+
+/// An engine whose expressions can call all functions of all detectors. A function whose name is taken is left out.
+pub fn engine(plugins: &Plugins) -> Engine {
+    let mut functions = FunctionRegistry::default();
+    for detector in plugins.detectors() {
+        let detector: Arc<dyn Detector> = Arc::new(detector);
+        for function in DetectorFunctionAdapter::all(&detector, &Handle::current()) {
+            let name = function.signature().name.clone();
+            if let Err(error) = functions.register(Arc::new(function)) {
+                warn!(plugin = detector.name(), function = name, reason = %error, "function not available");
+            }
+        }
+    }
+    Engine::new(EngineOptions::default()).with_functions(Arc::new(functions))
+}
+
+/// An engine to check expressions with: it knows the plugins' functions, whose guests reach no network.
+pub async fn checking_engine(folder: Option<&Path>) -> anyhow::Result<Engine> {
+    let plugins = load_with(folder, None, &Clock::system(), Arc::new(NoHttp)).await?;
+    Ok(engine(&plugins))
+}
+
+/// How devices find their drivers.
+pub fn driver_lookup(plugins: &Plugins) -> DriverLookup {
+    let plugins = plugins.clone();
+    Arc::new(move |name: &str| match plugins.driver(name) {
+        Ok(driver) => Some(Arc::new(CheckedDriver(driver)) as Arc<dyn Driver>),
+        Err(reason) => {
+            debug!(driver = name, %reason, "driver not available");
+            None
+        }
+    })
+}
+
+/// What will keep devices from working, a line each: no such driver, or settings that it does not take.
+pub fn device_problems(plugins: &Plugins, devices: &DeviceSet) -> Vec<String> {
+    let problem = |device: &DeviceConfig| match plugins.driver(&device.driver) {
+        Err(unavailable) => Some(unavailable.to_string()),
+        Ok(driver) => driver.check_settings(&device.settings).err().map(|problems| joined(&problems)),
+    };
+    let problems = devices.devices().filter_map(|device| Some((device, problem(device)?)));
+    problems.map(|(device, problem)| format!("device {:?}: {problem}", device.id)).collect()
+}
+
+fn joined(problems: &[SettingProblem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// A driver whose sessions get their settings checked, with defaults filled in.
+#[derive(Debug)]
+struct CheckedDriver(SandboxedDriver);
+
+impl Driver for CheckedDriver {
+    fn info(&self) -> &DriverInfo {
+        self.0.info()
+    }
+
+    fn open(&self, device: DeviceContext) -> BoxFuture<'_, Result<Box<dyn DriverSession>, DriverFailure>> {
+        let given = serde_json::from_str(&device.config).unwrap_or_default();
+        match self.0.check_settings(&given) {
+            Ok(config) => self.0.open(DeviceContext { config, ..device }),
+            Err(problems) => {
+                let failure = DriverFailure::Unsupported(format!("bad settings: {}", joined(&problems)));
+                Box::pin(std::future::ready(Err(failure)))
+            }
+        }
+    }
+}
