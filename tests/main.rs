@@ -1,0 +1,29 @@
+//! The integration tests: what only shows when the parts are connected.
+
+mod bad_input;
+mod demo;
+mod harness;
+mod hostile;
+mod layers;
+mod restart;
+mod shipped;
+mod upstream;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let groups = [
+        layers::trials(),
+        shipped::trials(),
+        upstream::trials(),
+        bad_input::trials(),
+        demo::trials(),
+        hostile::trials(),
+        restart::trials(),
+    ];
+    let trials: Vec<Trial> = groups.into_iter().flatten().collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}

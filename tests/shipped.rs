@@ -1,0 +1,82 @@
+//! Every YAML that we ship loads.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bellwether_server::clock::Clock;
+use bellwether_server::config::{self, Origin, RuleFiles, Sources};
+use bellwether_server::plugins;
+use libtest_mimic::Trial;
+
+use crate::harness::{on_real_time, repository, shared, trial, trial_with};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        trial("shipped_rules_load", || rules_load(&files("rules/*.yml"))),
+        trial("example_rules_load", || rules_load(&files("examples/**/rules*.yml"))),
+        trial("example_configurations_load", example_configurations_load),
+        trial_with("seed_rules_load", &shared("seeds/blocks"), seed_rules_load),
+        trial_with("seed_routing_loads_as_it_is", &shared("seeds/blocks"), seed_routing_loads_as_it_is),
+    ]
+}
+
+fn files(pattern: &str) -> Vec<PathBuf> {
+    let full = repository().join(pattern);
+    let found: Vec<PathBuf> = glob::glob(&full.to_string_lossy()).expect("a good pattern").flatten().collect();
+    assert!(!found.is_empty(), "{pattern} finds nothing");
+    found
+}
+
+/// How many rules the files hold; panics with all their errors.
+fn count_rules(paths: &[PathBuf]) -> usize {
+    let mut count = 0;
+    on_real_time(|| async {
+        let engine = plugins::checking_engine(None).await.expect("plugins load");
+        let mut files = RuleFiles::default();
+        paths.iter().for_each(|path| files.add_path(path));
+        let groups = config::load_rules(&files, &engine, Duration::from_secs(60)).unwrap_or_else(|e| panic!("{e}"));
+        count = groups.iter().map(|group| group.rules.len()).sum();
+    });
+    count
+}
+
+fn rules_load(paths: &[PathBuf]) {
+    assert!(count_rules(paths) > 0);
+}
+
+fn seed_rules_load() {
+    let names = ["000_00", "000_01", "000_02", "002_12", "002_13", "003_01"];
+    let paths: Vec<PathBuf> = names.iter().map(|name| shared(&format!("seeds/blocks/{name}.yaml"))).collect();
+    assert_eq!(count_rules(&paths), 27);
+}
+
+fn load(sources: Sources) -> config::Configuration {
+    let loaded = config::load(&Origin::Files(sources), Clock::system().now()).unwrap_or_else(|e| panic!("{e}"));
+    config::load_templates(&loaded).unwrap_or_else(|e| panic!("{e}"));
+    loaded
+}
+
+fn example_configurations_load() {
+    let with = |field: fn(&mut Sources, PathBuf), path: &Path| {
+        let mut sources = Sources::default();
+        field(&mut sources, path.to_owned());
+        load(sources)
+    };
+    for path in files("examples/**/alertmanager*.yml") {
+        with(|sources, path| sources.alertmanager = Some(path), &path);
+    }
+    for path in files("examples/**/prometheus*.yml") {
+        with(|sources, path| sources.prometheus = Some(path), &path);
+    }
+    for path in files("examples/**/bellwether*.yaml") {
+        with(|sources, path| sources.bellwether = Some(path), &path);
+    }
+}
+
+fn seed_routing_loads_as_it_is() {
+    let alertmanager = Some(shared("seeds/blocks/000_03.yaml"));
+    let loaded = load(Sources { alertmanager, ..Sources::default() });
+    assert_eq!(loaded.alerting.receivers.len(), 4);
+    let notes = loaded.notes.join("\n");
+    assert!(notes.contains("subject") && notes.contains("body"), "{notes}");
+}
