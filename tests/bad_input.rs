@@ -18,18 +18,26 @@ pub(crate) fn trials() -> Vec<Trial> {
         }),
         trial("a_bad_route_is_named_with_its_line", || {
             let routing = ROUTING.replace("receiver: team}", "receiver: tem}");
-            refuses(&[("alertmanager.yml", &routing)], &["alertmanager.yml:1:", "tem", "did you mean \"team\"?"]);
+            refuses(
+                &[("alertmanager.yml", &routing)],
+                &["alertmanager.yml:1:", "tem", "did you mean \"team\"?"],
+            );
         }),
         trial("an_unknown_key_is_named_with_what_was_meant", || {
-            refuses(&[("bellwether.yaml", "device: []\n")], &["bellwether.yaml:1:1", "device", "did you mean `devices`?"]);
+            refuses(
+                &[("bellwether.yaml", "device: []\n")],
+                &["bellwether.yaml:1:1", "device", "did you mean `devices`?"],
+            );
             let routing = ROUTING.replace("receivers:", "recievers:");
             refuses(&[("alertmanager.yml", &routing)], &["alertmanager.yml:2:1", "recievers", "receivers"]);
             let scrape = "scrape_configs:\n  - job_name: a\n    static_config: []\n";
             refuses(&[("prometheus.yml", scrape)], &["prometheus.yml:3:5", "static_config", "did you mean"]);
         }),
         trial("an_unset_variable_is_named_with_its_place", || {
-            let routing = ROUTING.replace("inbox_configs: [{}]", "webhook_configs: [{url: \"${BELLWETHER_NO_SUCH}\"}]");
-            let want = ["alertmanager.yml:4:30", "BELLWETHER_NO_SUCH is not set", "export BELLWETHER_NO_SUCH="];
+            let routing =
+                ROUTING.replace("inbox_configs: [{}]", "webhook_configs: [{url: \"${BELLWETHER_NO_SUCH}\"}]");
+            let want =
+                ["alertmanager.yml:4:30", "BELLWETHER_NO_SUCH is not set", "export BELLWETHER_NO_SUCH="];
             refuses(&[("alertmanager.yml", &routing)], &want);
         }),
         trial("a_missing_file_is_named", || {
@@ -97,7 +105,8 @@ fn an_unusable_data_folder_is_named() {
 fn a_data_folder_in_use_is_named() {
     let (folder, data) = (good(), tempfile::tempdir().expect("a temporary folder"));
     on_real_time(|| async {
-        let first = Host::start(folder.origin(), options(data.path(), Clock::system())).await.expect("starts");
+        let first =
+            Host::start(folder.origin(), options(data.path(), Clock::system())).await.expect("starts");
         let second = Host::start(folder.origin(), options(data.path(), Clock::system())).await;
         let text = format!("{:#}", second.expect_err("two hosts share a folder"));
         assert_has(&text, &[&data.path().to_string_lossy(), "another"]);

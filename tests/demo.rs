@@ -68,5 +68,9 @@ fn check(entries: &[Entry]) {
     };
     assert_eq!(told("DeviceOverheating", "esp32-03", "firing"), 1, "one message, once");
     assert_eq!(told("DeviceOverheating", "esp32-03", "resolved"), 1);
-    assert_eq!(told("LowModelThroughput", "rp2040-02", "firing"), 0, "a board that is gone is told about once");
+    assert_eq!(
+        told("LowModelThroughput", "rp2040-02", "firing"),
+        0,
+        "a board that is gone is told about once"
+    );
 }

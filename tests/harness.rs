@@ -96,7 +96,8 @@ impl Folder {
     /// Writes a file, and the folders above it.
     pub(crate) fn write(&self, name: &str, contents: &[u8]) {
         let path = self.path(name);
-        std::fs::create_dir_all(path.parent().expect("a file lies in a folder")).expect("folders can be made");
+        std::fs::create_dir_all(path.parent().expect("a file lies in a folder"))
+            .expect("folders can be made");
         std::fs::write(path, contents).expect("files can be written");
     }
 

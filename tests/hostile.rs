@@ -66,7 +66,8 @@ fn folder() -> Folder {
     let folder =
         Folder::with(&[("bellwether.yaml", DEVICES), ("rules.yml", RULES), ("alertmanager.yml", ROUTING)]);
     for kind in ["driver", "detector", "receiver"] {
-        let wasm = std::fs::read(repository().join(format!("plugins/dist/hostile/{kind}.wasm"))).expect("built guests");
+        let wasm = std::fs::read(repository().join(format!("plugins/dist/hostile/{kind}.wasm")))
+            .expect("built guests");
         folder.write(&format!("plugins/hostile-{kind}.wasm"), &wasm);
     }
     folder.write("plugins/hostile-receiver.toml", b"[grants]\nhosts = [\"https://api.example\"]\n");
@@ -91,7 +92,8 @@ fn crashes_are_named(host: &Host) {
     let status = host.plugins.status();
     let texts = |name: &str| {
         let plugin = status.iter().find(|plugin| plugin.name == name).expect("the plugin is listed");
-        let subjects = plugin.subjects.iter().map(|subject| format!("{}: {}", subject.subject, subject.last_crash));
+        let subjects =
+            plugin.subjects.iter().map(|subject| format!("{}: {}", subject.subject, subject.last_crash));
         subjects.collect::<Vec<_>>().join("\n")
     };
     let drivers = texts("hostile-driver");
@@ -120,7 +122,9 @@ fn rules_are_unhealthy_with_the_reason(host: &Host) {
 }
 
 fn receivers_failed_with_the_reason(host: &Host) {
-    for (receiver, words) in [("denied", "evil.example"), ("spin", "hostile-receiver"), ("crash", "hostile-receiver")] {
+    for (receiver, words) in
+        [("denied", "evil.example"), ("spin", "hostile-receiver"), ("crash", "hostile-receiver")]
+    {
         let book = host.ledger.of_receiver(receiver);
         assert_eq!(book.last_delivery, None, "{receiver}");
         let (_, error) = book.last_error.unwrap_or_else(|| panic!("{receiver} was not tried"));
@@ -136,7 +140,8 @@ fn the_others_went_on(host: &Host) {
     };
     let beats = samples(&[Matcher::equal("__name__", "beat")]);
     assert!((19..=21).contains(&beats), "a rule missed a beat: {beats} of 20");
-    let of_well = [Matcher::equal("__name__", "device_temperature_celsius"), Matcher::equal("device_id", "well")];
+    let of_well =
+        [Matcher::equal("__name__", "device_temperature_celsius"), Matcher::equal("device_id", "well")];
     let lines = samples(&of_well);
     assert!((39..=41).contains(&lines), "a device missed a beat: {lines} of 40");
     assert!(host.ledger.of_receiver("inbox").last_delivery.is_some(), "the inbox got its message");

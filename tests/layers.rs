@@ -19,14 +19,16 @@ type Edges = BTreeMap<String, BTreeSet<String>>;
 
 /// Rows of the table whose first cell is a crate in backticks and whose last cell lists crates.
 fn table() -> Edges {
-    let text = std::fs::read_to_string(repository().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md is there");
+    let text =
+        std::fs::read_to_string(repository().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md is there");
     let rows = text.lines().filter(|line| line.starts_with("| `"));
     let cells = rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>());
     cells
         .filter(|cells| cells.len() >= 3)
         .map(|cells| {
             let name = cells[0].trim_matches('`').to_owned();
-            let edges = cells[cells.len() - 1].split(',').map(|edge| edge.trim().trim_matches('`').to_owned());
+            let edges =
+                cells[cells.len() - 1].split(',').map(|edge| edge.trim().trim_matches('`').to_owned());
             (name, edges.filter(|edge| !edge.is_empty() && edge != "–" && edge != "-").collect())
         })
         .collect()
@@ -49,7 +51,9 @@ fn cargo_edges() -> Edges {
     let mut edges = Edges::new();
     for package in packages {
         let manifest = package["manifest_path"].as_str().unwrap_or("");
-        let Some(name) = own(package["name"].as_str().unwrap_or("")) else { continue };
+        let Some(name) = own(package["name"].as_str().unwrap_or("")) else {
+            continue;
+        };
         if !manifest.contains("/host/") {
             continue;
         }
@@ -63,13 +67,20 @@ fn cargo_edges() -> Edges {
 fn crates_depend_on_what_the_architecture_allows() {
     let (written, real) = (table(), cargo_edges());
     let names = |edges: &Edges| edges.keys().cloned().collect::<Vec<_>>();
-    assert_eq!(names(&real), names(&written), "the table in ARCHITECTURE.md lists other crates than host/ holds");
+    assert_eq!(
+        names(&real),
+        names(&written),
+        "the table in ARCHITECTURE.md lists other crates than host/ holds"
+    );
     let all: BTreeSet<String> = real.keys().cloned().collect();
     for (name, edges) in &real {
         let allowed = &written[name];
         let allowed = if allowed.contains("all") { &all } else { allowed };
         let forbidden: Vec<_> = edges.difference(allowed).collect();
-        assert!(forbidden.is_empty(), "{name} depends on {forbidden:?}, which ARCHITECTURE.md does not allow");
+        assert!(
+            forbidden.is_empty(),
+            "{name} depends on {forbidden:?}, which ARCHITECTURE.md does not allow"
+        );
     }
 }
 

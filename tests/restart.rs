@@ -99,7 +99,8 @@ fn samples_survive_a_kill() {
     let mut lives = Lives::new();
     let count = |host: &Host| {
         let matchers = [Matcher::equal("__name__", "device_temperature_celsius")];
-        let found = host.store.select(&matchers, EPOCH, Timestamp::MAX, usize::MAX).expect("the store answers");
+        let found =
+            host.store.select(&matchers, EPOCH, Timestamp::MAX, usize::MAX).expect("the store answers");
         found.iter().map(|series| series.samples.len()).sum::<usize>()
     };
     let mut before = 0;

@@ -22,7 +22,8 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 fn files(pattern: &str) -> Vec<PathBuf> {
     let full = repository().join(pattern);
-    let found: Vec<PathBuf> = glob::glob(&full.to_string_lossy()).expect("a good pattern").flatten().collect();
+    let found: Vec<PathBuf> =
+        glob::glob(&full.to_string_lossy()).expect("a good pattern").flatten().collect();
     assert!(!found.is_empty(), "{pattern} finds nothing");
     found
 }
@@ -34,7 +35,8 @@ fn count_rules(paths: &[PathBuf]) -> usize {
         let engine = plugins::checking_engine(None).await.expect("plugins load");
         let mut files = RuleFiles::default();
         paths.iter().for_each(|path| files.add_path(path));
-        let groups = config::load_rules(&files, &engine, Duration::from_secs(60)).unwrap_or_else(|e| panic!("{e}"));
+        let groups =
+            config::load_rules(&files, &engine, Duration::from_secs(60)).unwrap_or_else(|e| panic!("{e}"));
         count = groups.iter().map(|group| group.rules.len()).sum();
     });
     count
@@ -51,7 +53,8 @@ fn seed_rules_load() {
 }
 
 fn load(sources: Sources) -> config::Configuration {
-    let loaded = config::load(&Origin::Files(sources), Clock::system().now()).unwrap_or_else(|e| panic!("{e}"));
+    let loaded =
+        config::load(&Origin::Files(sources), Clock::system().now()).unwrap_or_else(|e| panic!("{e}"));
     config::load_templates(&loaded).unwrap_or_else(|e| panic!("{e}"));
     loaded
 }

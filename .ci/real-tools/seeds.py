@@ -61,7 +61,7 @@ def look_around(server):
     wait_until("all rules evaluated", lambda: evaluated(server), 20)
     bad = [(rule["name"], rule.get("lastError")) for rule in all_rules(server) if rule["health"] != "ok"]
     check(not bad, "every rule is healthy", bad)
-    check(server.query('up{job="tiny-llm-profiler"} == 1'), "the service is scraped")
+    wait_until("the service scraped", lambda: server.query('up{job="tiny-llm-profiler"} == 1'), 20)
     wait_until("the board", lambda: server.query("device_temperature_celsius"), 20)
     try:
         amtool = peer("amtool")

@@ -71,12 +71,7 @@ pub struct GettableAlert {
 
 impl From<AlertView> for GettableAlert {
     fn from(view: AlertView) -> Self {
-        let AlertView {
-            alert,
-            receivers,
-            status,
-            ..
-        } = view;
+        let AlertView { alert, receivers, status, .. } = view;
         Self {
             ends_at: alert.ends_at.to_rfc3339_millis(),
             fingerprint: alert.fingerprint().to_string(),
@@ -123,10 +118,7 @@ impl From<GroupView> for AlertGroup {
 
 impl From<ReceiverView> for GettableReceiver {
     fn from(view: ReceiverView) -> Self {
-        Self {
-            name: view.name,
-            labels: view.labels,
-        }
+        Self { name: view.name, labels: view.labels }
     }
 }
 
@@ -270,9 +262,7 @@ impl From<(Silence, SilenceState)> for GettableSilence {
         };
         Self {
             id: silence.id,
-            status: SilenceStatusBody {
-                state: state.as_str(),
-            },
+            status: SilenceStatusBody { state: state.as_str() },
             updated_at: silence.updated_at.to_rfc3339_millis(),
             comment: silence.comment,
             created_by: silence.created_by,

@@ -77,10 +77,7 @@ pub struct Config {
 impl Config {
     /// Reads and checks a file; `file_name` is only for messages.
     pub fn parse(file_name: &str, text: &str) -> Result<(Self, Vec<Note>), ConfigError> {
-        let source = Source {
-            file: file_name,
-            text,
-        };
+        let source = Source { file: file_name, text };
         let mut notes = Vec::new();
         let mut section = Section::new(source, "the configuration", node::read(source)?)?;
         let (resolve_timeout, global) = read_global(source, &mut section)?;
@@ -125,9 +122,7 @@ impl Config {
     /// The kinds of all integrations, each once: what has to be built in or brought by a plugin.
     pub fn integration_kinds(&self) -> BTreeSet<&str> {
         let integrations = self.receivers.iter().flat_map(|receiver| &receiver.integrations);
-        integrations
-            .map(|integration| integration.kind.as_str())
-            .collect()
+        integrations.map(|integration| integration.kind.as_str()).collect()
     }
 
     /// The configuration as Alertmanager would print it: defaults filled in, secrets masked, without what only this
@@ -146,18 +141,14 @@ fn read_global(
     if let Some(node) = section.take("global") {
         let place = node.place;
         let mut inner = Section::new(source, "global", node)?;
-        resolve_timeout = inner
-            .duration("resolve_timeout")?
-            .map_or(resolve_timeout, |found| found.value);
+        resolve_timeout = inner.duration("resolve_timeout")?.map_or(resolve_timeout, |found| found.value);
         global = schema::take_fields(source, kinds::GLOBAL, &mut inner)?;
         inner.finish()?;
         receiver::check_rules(source, &place, kinds::GLOBAL_RULES, &global)?;
         receiver::check_global_slack(source, &place, &global)?;
     }
     for (name, value) in kinds::GLOBAL_DEFAULTS {
-        global
-            .entry(*name)
-            .or_insert_with(|| Json::String((*value).to_owned()));
+        global.entry(*name).or_insert_with(|| Json::String((*value).to_owned()));
     }
     global.entry("smtp_require_tls").or_insert(Json::Bool(true));
     Ok((resolve_timeout, global))
@@ -170,19 +161,13 @@ fn read_receivers(
     notes: &mut Vec<Note>,
 ) -> Result<Vec<ReceiverConfig>, YamlError> {
     let mut receivers: Vec<ReceiverConfig> = Vec::new();
-    let mut context = receiver::Context {
-        source,
-        global,
-        notes,
-    };
+    let mut context = receiver::Context { source, global, notes };
     for node in section.list("receivers")? {
         let place = node.place;
         let receiver = receiver::read(&mut context, node)?;
         if receivers.iter().any(|known| known.name == receiver.name) {
             let message = format!("notification config name {:?} is not unique", receiver.name);
-            return Err(source
-                .error(&place, message)
-                .with_hint("give each receiver its own name"));
+            return Err(source.error(&place, message).with_hint("give each receiver its own name"));
         }
         receivers.push(receiver);
     }
@@ -196,9 +181,7 @@ fn read_intervals(source: Source<'_>, section: &mut Section<'_>) -> Result<Vec<N
         for Located { value, place } in intervals::read_all(source, key, node)? {
             if all.iter().any(|known| known.name == value.name) {
                 let message = format!("time interval {:?} is not unique", value.name);
-                return Err(source
-                    .error(&place, message)
-                    .with_hint("give each time interval its own name"));
+                return Err(source.error(&place, message).with_hint("give each time interval its own name"));
             }
             all.push(value);
         }
@@ -244,10 +227,7 @@ fn check_names(
     let Some(missing) = used.iter().find(|used| !known.contains(&used.value.as_str())) else {
         return Ok(());
     };
-    let error = source.error(
-        &missing.place,
-        format!("undefined {what} {:?} used in route", missing.value),
-    );
+    let error = source.error(&missing.place, format!("undefined {what} {:?} used in route", missing.value));
     let hint = match bellwether_model::yaml::did_you_mean(&missing.value, known.iter().copied()) {
         Some(close) => format!("did you mean {close:?}?"),
         None if known.is_empty() => format!("the file defines no {what}"),

@@ -34,11 +34,7 @@ pub fn reason_to_notify(
     };
     if !is_subset(telling.firing, &last.firing) {
         let first = last.firing.is_empty();
-        return Some(if first {
-            NotificationReason::First
-        } else {
-            NotificationReason::NewAlerts
-        });
+        return Some(if first { NotificationReason::First } else { NotificationReason::NewAlerts });
     }
     if telling.firing.is_empty() {
         return (!last.firing.is_empty()).then_some(NotificationReason::AllResolved);
@@ -79,16 +75,7 @@ mod tests {
     ) -> Option<NotificationReason> {
         let repeat_interval = Duration::from_millis(1000);
         let now = Timestamp::from_millis(1500);
-        reason_to_notify(
-            last.as_ref(),
-            Telling {
-                firing,
-                resolved,
-                send_resolved,
-                repeat_interval,
-                now,
-            },
-        )
+        reason_to_notify(last.as_ref(), Telling { firing, resolved, send_resolved, repeat_interval, now })
     }
 
     #[test]
@@ -97,19 +84,10 @@ mod tests {
         assert_eq!(reason(None, &[], &[1], true), None);
         assert_eq!(reason(None, &[1], &[], true), Some(First));
         assert_eq!(reason(Some(entry(&[], &[1], 1000)), &[1], &[], true), Some(First));
-        assert_eq!(
-            reason(Some(entry(&[1], &[], 1000)), &[1, 2], &[], true),
-            Some(NewAlerts)
-        );
-        assert_eq!(
-            reason(Some(entry(&[1], &[], 1000)), &[], &[1], false),
-            Some(AllResolved)
-        );
+        assert_eq!(reason(Some(entry(&[1], &[], 1000)), &[1, 2], &[], true), Some(NewAlerts));
+        assert_eq!(reason(Some(entry(&[1], &[], 1000)), &[], &[1], false), Some(AllResolved));
         assert_eq!(reason(Some(entry(&[], &[1], 0)), &[], &[1], true), None);
-        assert_eq!(
-            reason(Some(entry(&[1, 2], &[], 1000)), &[1], &[2], true),
-            Some(SomeResolved)
-        );
+        assert_eq!(reason(Some(entry(&[1, 2], &[], 1000)), &[1], &[2], true), Some(SomeResolved));
         assert_eq!(reason(Some(entry(&[1, 2], &[], 1000)), &[1], &[2], false), None);
         assert_eq!(reason(Some(entry(&[1, 2], &[2], 1000)), &[1], &[2], true), None);
         assert_eq!(reason(Some(entry(&[1], &[], 499)), &[1], &[], true), Some(Repeat));

@@ -75,11 +75,7 @@ pub struct Restored {
 
 impl From<StateSnapshot> for Restored {
     fn from(snapshot: StateSnapshot) -> Self {
-        Self {
-            alerts: snapshot.alerts,
-            silences: snapshot.silences,
-            log: snapshot.log,
-        }
+        Self { alerts: snapshot.alerts, silences: snapshot.silences, log: snapshot.log }
     }
 }
 
@@ -108,11 +104,7 @@ impl Tracked {
     pub(crate) fn as_firing(&self) -> Alert {
         let put_off = self.fires_until > self.alert.ends_at;
         let ends_by_timeout = self.alert.ends_by_timeout || put_off;
-        Alert {
-            ends_at: self.fires_until,
-            ends_by_timeout,
-            ..self.alert.clone()
-        }
+        Alert { ends_at: self.fires_until, ends_by_timeout, ..self.alert.clone() }
     }
 }
 
@@ -158,9 +150,7 @@ impl Dispatcher {
         for alert in restored.alerts {
             dispatcher.restore(alert, now);
         }
-        dispatcher
-            .timers
-            .set(Timer::Housekeeping, now + HOUSEKEEPING_INTERVAL);
+        dispatcher.timers.set(Timer::Housekeeping, now + HOUSEKEEPING_INTERVAL);
         dispatcher.arm_silences(now);
         dispatcher
     }
@@ -284,11 +274,7 @@ impl Dispatcher {
     fn restore(&mut self, alert: Alert, now: Timestamp) {
         let end_was_ahead = alert.ends_at > alert.updated_at;
         let hold = now + self.config.resolve_timeout;
-        let fires_until = if end_was_ahead {
-            alert.ends_at.max(hold)
-        } else {
-            alert.ends_at
-        };
+        let fires_until = if end_was_ahead { alert.ends_at.max(hold) } else { alert.ends_at };
         let fingerprint = self.track(alert, fires_until);
         // Nobody was there to see what happens while the state is read.
         self.route(fingerprint, now, &mut Vec::new());
@@ -356,8 +342,7 @@ impl Dispatcher {
         }
         if !tracked.is_resolved(now) {
             tracked.end_timer = Some(tracked.fires_until);
-            self.timers
-                .set(Timer::AlertEnds(fingerprint), tracked.fires_until);
+            self.timers.set(Timer::AlertEnds(fingerprint), tracked.fires_until);
         }
     }
 

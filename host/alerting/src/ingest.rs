@@ -90,10 +90,7 @@ mod tests {
 
     fn posted(labels: &[(&str, &str)], starts: Option<i64>, ends: Option<i64>) -> PostedAlert {
         PostedAlert {
-            labels: labels
-                .iter()
-                .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
-                .collect(),
+            labels: labels.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
             annotations: vec![],
             starts_at: starts.map(Timestamp::from_millis),
             ends_at: ends.map(Timestamp::from_millis),
@@ -105,10 +102,7 @@ mod tests {
     fn fills_in_start_and_end() {
         let now = Timestamp::from_millis(10_000);
         let bare = accept(posted(&[("a", "1"), ("b", "")], None, None), TIMEOUT, now).unwrap();
-        assert_eq!(
-            (bare.starts_at, bare.ends_at, bare.ends_by_timeout),
-            (now, now + TIMEOUT, true)
-        );
+        assert_eq!((bare.starts_at, bare.ends_at, bare.ends_by_timeout), (now, now + TIMEOUT, true));
         assert_eq!(bare.labels.len(), 1, "empty values are no labels");
         let ended = accept(posted(&[("a", "1")], None, Some(4000)), TIMEOUT, now).unwrap();
         assert_eq!(ended.starts_at, Timestamp::from_millis(4000));
@@ -128,11 +122,7 @@ mod tests {
         assert_eq!(alerts.len(), 1);
         assert_eq!(
             refused,
-            [
-                InvalidAlert::EndsBeforeStart,
-                InvalidAlert::NoLabels,
-                InvalidAlert::EmptyLabelName
-            ]
+            [InvalidAlert::EndsBeforeStart, InvalidAlert::NoLabels, InvalidAlert::EmptyLabelName]
         );
     }
 }

@@ -36,32 +36,17 @@ struct Sources {
 impl Inhibitor {
     /// The rules, without any alerts yet.
     pub fn new(config: &Config) -> Self {
-        let rule = |config: &InhibitRuleConfig| Rule {
-            config: config.clone(),
-            sources: FxHashMap::default(),
-        };
-        Self {
-            rules: config.inhibit_rules.iter().map(rule).collect(),
-        }
+        let rule =
+            |config: &InhibitRuleConfig| Rule { config: config.clone(), sources: FxHashMap::default() };
+        Self { rules: config.inhibit_rules.iter().map(rule).collect() }
     }
 
     /// Takes note of an alert that may inhibit others while it fires.
     pub fn add(&mut self, labels: &Labels) {
-        for rule in self
-            .rules
-            .iter_mut()
-            .filter(|rule| all_match(&rule.config.source, labels))
-        {
+        for rule in self.rules.iter_mut().filter(|rule| all_match(&rule.config.source, labels)) {
             let two_sided = all_match(&rule.config.target, labels);
-            let sources = rule
-                .sources
-                .entry(equal_key(&rule.config.equal, labels))
-                .or_default();
-            let side = if two_sided {
-                &mut sources.two_sided
-            } else {
-                &mut sources.one_sided
-            };
+            let sources = rule.sources.entry(equal_key(&rule.config.equal, labels)).or_default();
+            let side = if two_sided { &mut sources.two_sided } else { &mut sources.one_sided };
             side.insert(labels.fingerprint());
         }
     }
@@ -69,11 +54,7 @@ impl Inhibitor {
     /// Forgets an alert.
     pub fn remove(&mut self, labels: &Labels) {
         let fingerprint = labels.fingerprint();
-        for rule in self
-            .rules
-            .iter_mut()
-            .filter(|rule| all_match(&rule.config.source, labels))
-        {
+        for rule in self.rules.iter_mut().filter(|rule| all_match(&rule.config.source, labels)) {
             let key = equal_key(&rule.config.equal, labels);
             let Some(sources) = rule.sources.get_mut(&key) else {
                 continue;
@@ -90,9 +71,7 @@ impl Inhibitor {
     ///
     /// An alert that matches both sides of a rule is not inhibited by others that do so too, nor by itself.
     pub fn inhibited_by(&self, labels: &Labels, fires: impl Fn(Fingerprint) -> bool) -> Option<Fingerprint> {
-        self.rules
-            .iter()
-            .find_map(|rule| rule.inhibited_by(labels, &fires))
+        self.rules.iter().find_map(|rule| rule.inhibited_by(labels, &fires))
     }
 }
 
@@ -120,11 +99,7 @@ mod tests {
 
     fn inhibitor(rules: &str) -> Inhibitor {
         let text = format!("route: {{receiver: a}}\nreceivers: [{{name: a}}]\ninhibit_rules: {rules}\n");
-        Inhibitor::new(
-            &Config::parse("t.yml", &text)
-                .unwrap_or_else(|error| panic!("{error}"))
-                .0,
-        )
+        Inhibitor::new(&Config::parse("t.yml", &text).unwrap_or_else(|error| panic!("{error}")).0)
     }
 
     fn alert(pairs: &[(&str, &str)]) -> Labels {
@@ -138,21 +113,13 @@ mod tests {
         sources.iter().for_each(|source| inhibitor.add(source));
         let target = alert(&[("s", "w"), ("site", "x")]);
         let by = |firing: &[&Labels]| {
-            inhibitor.inhibited_by(&target, |fp| {
-                firing.iter().any(|labels| labels.fingerprint() == fp)
-            })
+            inhibitor.inhibited_by(&target, |fp| firing.iter().any(|labels| labels.fingerprint() == fp))
         };
         assert_eq!(by(&[&sources[1]]), Some(sources[1].fingerprint()));
         assert_eq!(by(&[]), None);
         inhibitor.remove(&sources[0]);
-        assert_eq!(
-            inhibitor.inhibited_by(&target, |_| true),
-            Some(sources[1].fingerprint())
-        );
-        assert_eq!(
-            inhibitor.inhibited_by(&alert(&[("s", "w"), ("site", "y")]), |_| true),
-            None
-        );
+        assert_eq!(inhibitor.inhibited_by(&target, |_| true), Some(sources[1].fingerprint()));
+        assert_eq!(inhibitor.inhibited_by(&alert(&[("s", "w"), ("site", "y")]), |_| true), None);
     }
 
     #[test]
@@ -162,21 +129,14 @@ mod tests {
         inhibitor.add(&critical);
         inhibitor.add(&warning);
         assert_eq!(inhibitor.inhibited_by(&critical, |_| true), None);
-        assert_eq!(
-            inhibitor.inhibited_by(&warning, |_| true),
-            Some(critical.fingerprint())
-        );
+        assert_eq!(inhibitor.inhibited_by(&warning, |_| true), Some(critical.fingerprint()));
     }
 
     #[test]
     fn labels_absent_on_both_sides_are_equal_and_an_empty_rule_inhibits_nothing() {
         let mut missing = inhibitor("[{source_match: {s: c}, target_match: {s: w}, equal: [nolabel]}]");
         missing.add(&alert(&[("a", "1"), ("s", "c")]));
-        assert!(
-            missing
-                .inhibited_by(&alert(&[("a", "2"), ("s", "w")]), |_| true)
-                .is_some()
-        );
+        assert!(missing.inhibited_by(&alert(&[("a", "2"), ("s", "w")]), |_| true).is_some());
         let mut empty = inhibitor("[null]");
         let any = alert(&[("a", "1")]);
         empty.add(&any);

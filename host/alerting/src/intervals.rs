@@ -55,9 +55,7 @@ impl TimeInterval {
         };
         let local = instant.to_zoned(self.zone.clone());
         self.has_time(&local)
-            && any_or_empty(&self.weekdays, |days| {
-                days.contains(&local.weekday().to_sunday_zero_offset())
-            })
+            && any_or_empty(&self.weekdays, |days| days.contains(&local.weekday().to_sunday_zero_offset()))
             && any_or_empty(&self.days_of_month, |days| has_day(days, &local))
             && any_or_empty(&self.months, |months| months.contains(&local.month()))
             && any_or_empty(&self.years, |years| years.contains(&local.year()))
@@ -65,9 +63,7 @@ impl TimeInterval {
 
     fn has_time(&self, local: &Zoned) -> bool {
         let minute = i32::from(local.hour()) * 60 + i32::from(local.minute());
-        any_or_empty(&self.times, |(from, to)| {
-            (i32::from(*from)..i32::from(*to)).contains(&minute)
-        })
+        any_or_empty(&self.times, |(from, to)| (i32::from(*from)..i32::from(*to)).contains(&minute))
     }
 }
 
@@ -121,31 +117,18 @@ mod tests {
 
     #[test]
     fn negative_days_count_from_the_end_of_the_month() {
-        let last_three = TimeInterval {
-            days_of_month: vec![(-3, -1)],
-            ..always()
-        };
+        let last_three = TimeInterval { days_of_month: vec![(-3, -1)], ..always() };
         assert!(last_three.contains(at("2026-02-26T00:00:00Z")));
         assert!(!last_three.contains(at("2026-02-25T00:00:00Z")));
-        let to_last = TimeInterval {
-            days_of_month: vec![(30, -1)],
-            ..always()
-        };
-        assert!(
-            !to_last.contains(at("2026-02-28T00:00:00Z")),
-            "February has no 30th"
-        );
+        let to_last = TimeInterval { days_of_month: vec![(30, -1)], ..always() };
+        assert!(!to_last.contains(at("2026-02-28T00:00:00Z")), "February has no 30th");
         assert!(to_last.contains(at("2026-01-31T00:00:00Z")));
     }
 
     #[test]
     fn all_lists_must_agree() {
-        let interval = TimeInterval {
-            weekdays: vec![1..=5],
-            months: vec![1..=3],
-            years: vec![2026..=2026],
-            ..always()
-        };
+        let interval =
+            TimeInterval { weekdays: vec![1..=5], months: vec![1..=3], years: vec![2026..=2026], ..always() };
         assert!(interval.contains(at("2026-01-05T00:00:00Z")));
         assert!(!interval.contains(at("2026-01-04T00:00:00Z")), "a Sunday");
         assert!(!interval.contains(at("2026-04-06T00:00:00Z")), "April");

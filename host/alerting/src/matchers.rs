@@ -64,10 +64,8 @@ impl RawMatcher {
 
 /// Makes a matcher with Alertmanager's dialect of regular expressions.
 pub fn compile(name: &str, op: MatchOp, value: &str) -> Result<Matcher, MatcherError> {
-    Matcher::new(name, op, value, RegexDialect::Alertmanager).map_err(|source| MatcherError::Regex {
-        name: name.to_owned(),
-        source,
-    })
+    Matcher::new(name, op, value, RegexDialect::Alertmanager)
+        .map_err(|source| MatcherError::Regex { name: name.to_owned(), source })
 }
 
 /// Reads a list: `{a="b", c=~"d"}`, with or without braces.
@@ -79,20 +77,14 @@ pub fn parse_list(text: &str) -> Result<Vec<Matcher>, MatcherError> {
 pub fn parse_one(text: &str) -> Result<Matcher, MatcherError> {
     if text.starts_with('{') || text.ends_with('}') {
         let why = "unexpected open or close brace".to_owned();
-        return Err(MatcherError::Malformed {
-            text: text.to_owned(),
-            why,
-        });
+        return Err(MatcherError::Malformed { text: text.to_owned(), why });
     }
     let mut list = parse_list(text)?;
     match (list.pop(), list.is_empty()) {
         (Some(only), true) => Ok(only),
         (last, _) => {
             let found = list.len() + usize::from(last.is_some());
-            Err(MatcherError::NotOne {
-                text: text.to_owned(),
-                found,
-            })
+            Err(MatcherError::NotOne { text: text.to_owned(), found })
         }
     }
 }
@@ -100,21 +92,14 @@ pub fn parse_one(text: &str) -> Result<Matcher, MatcherError> {
 /// Reads what a person types at `alert query`: a bare word is the alert's name, anything else a matcher.
 pub fn parse_query_word(text: &str) -> Result<Matcher, MatcherError> {
     let is_bare = !text.contains(['=', '~', '{', '}', '"', '!']);
-    if is_bare {
-        Ok(Matcher::equal("alertname", text.trim()))
-    } else {
-        parse_one(text)
-    }
+    if is_bare { Ok(Matcher::equal("alertname", text.trim())) } else { parse_one(text) }
 }
 
 fn raw_list(text: &str) -> Result<Vec<RawMatcher>, MatcherError> {
     if text.len() > MAX_TEXT_BYTES {
         return Err(MatcherError::TooLong(text.len()));
     }
-    let malformed = |why: String| MatcherError::Malformed {
-        text: text.to_owned(),
-        why,
-    };
+    let malformed = |why: String| MatcherError::Malformed { text: text.to_owned(), why };
     match (utf8::parse(text), classic::parse(text)) {
         (Ok(new), Ok(classic)) if new == classic => Ok(new),
         (_, Ok(classic)) => Ok(classic),
@@ -176,12 +161,7 @@ impl fmt::Display for PrintedLabels<'_> {
         f.write_str("{")?;
         for (i, label) in self.0.iter().enumerate() {
             let comma = if i == 0 { "" } else { ", " };
-            write!(
-                f,
-                "{comma}{}={}",
-                label.name,
-                bellwether_model::labels::Quoted(&label.value)
-            )?;
+            write!(f, "{comma}{}={}", label.name, bellwether_model::labels::Quoted(&label.value))?;
         }
         f.write_str("}")
     }

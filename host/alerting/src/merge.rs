@@ -7,21 +7,13 @@ use bellwether_model::{Alert, Timestamp};
 /// As Alertmanager: when the two spans of time overlap they are one episode, otherwise the news replaces what was known.
 pub fn merge(known: &Alert, news: Alert, now: Timestamp) -> Alert {
     let overlaps = news.ends_at > known.starts_at && news.starts_at < known.ends_at;
-    if overlaps {
-        merge_episode(known, news, now)
-    } else {
-        news
-    }
+    if overlaps { merge_episode(known, news, now) } else { news }
 }
 
 /// Within one episode: the earliest start; the later of two ends that are over; an end that somebody named outlives
 /// one that only follows from the resolve timeout.
 fn merge_episode(known: &Alert, news: Alert, now: Timestamp) -> Alert {
-    let (older, newer) = if news.updated_at < known.updated_at {
-        (&news, known)
-    } else {
-        (known, &news)
-    };
+    let (older, newer) = if news.updated_at < known.updated_at { (&news, known) } else { (known, &news) };
     let mut merged = newer.clone();
     merged.starts_at = older.starts_at.min(newer.starts_at);
     if newer.is_resolved(now) {
@@ -72,14 +64,8 @@ mod tests {
             alert.ends_by_timeout = true;
             alert
         };
-        assert_eq!(
-            merged(&alert(100, 900, 1), timeout(alert(100, 700, 2)), 300),
-            (100, 900)
-        );
-        assert_eq!(
-            merged(&timeout(alert(100, 900, 1)), alert(100, 700, 2), 300),
-            (100, 700)
-        );
+        assert_eq!(merged(&alert(100, 900, 1), timeout(alert(100, 700, 2)), 300), (100, 900));
+        assert_eq!(merged(&timeout(alert(100, 900, 1)), alert(100, 700, 2), 300), (100, 700));
     }
 
     #[test]

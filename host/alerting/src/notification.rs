@@ -41,20 +41,13 @@ fn notified(told: Told<'_>) -> NotifiedAlert {
 /// Job, instance, then fewer labels first, then label after label, as Alertmanager orders alerts.
 pub fn order(a: &Labels, b: &Labels) -> Ordering {
     let by = |name: &str| a.value(name).cmp(b.value(name));
-    by("job")
-        .then_with(|| by("instance"))
-        .then_with(|| a.len().cmp(&b.len()))
-        .then_with(|| a.cmp(b))
+    by("job").then_with(|| by("instance")).then_with(|| a.len().cmp(&b.len())).then_with(|| a.cmp(b))
 }
 
 /// Firing as long as one of them is.
 pub fn status_of(alerts: &[NotifiedAlert]) -> AlertStatus {
     let firing = alerts.iter().any(|alert| alert.status == AlertStatus::Firing);
-    if firing {
-        AlertStatus::Firing
-    } else {
-        AlertStatus::Resolved
-    }
+    if firing { AlertStatus::Firing } else { AlertStatus::Resolved }
 }
 
 /// Labels that all of the sets share.
@@ -64,10 +57,7 @@ pub fn common<'a>(sets: impl IntoIterator<Item = &'a Labels>) -> Labels {
         return Labels::empty();
     };
     sets.fold(first.clone(), |common, set| {
-        if common
-            .iter()
-            .all(|label| set.get(&label.name) == Some(&*label.value))
-        {
+        if common.iter().all(|label| set.get(&label.name) == Some(&*label.value)) {
             return common;
         }
         common.filtered(|name| set.get(name).is_some() && set.get(name) == common.get(name))

@@ -114,9 +114,7 @@ impl RouteTree {
         let route = inherit(parent, config, index);
         self.routes.push(route.clone());
         let children = config.routes.iter().enumerate();
-        let children = children
-            .map(|(index, child)| self.add(&route, child, Some(index)))
-            .collect();
+        let children = children.map(|(index, child)| self.add(&route, child, Some(index))).collect();
         self.routes[id.index()].children = children;
         id
     }
@@ -168,21 +166,10 @@ fn inherit(parent: &Route, config: &RouteConfig, index: Option<usize>) -> Route 
     key += &printed;
     path += &printed;
     let mut labels = parent.labels.clone();
-    labels.extend(
-        config
-            .labels
-            .iter()
-            .map(|(name, value)| (name.clone(), value.clone())),
-    );
-    let group_by = config
-        .group_by
-        .as_ref()
-        .map_or_else(|| parent.group_by.clone(), |names| group_by(names));
+    labels.extend(config.labels.iter().map(|(name, value)| (name.clone(), value.clone())));
+    let group_by = config.group_by.as_ref().map_or_else(|| parent.group_by.clone(), |names| group_by(names));
     Route {
-        receiver: config
-            .receiver
-            .as_deref()
-            .map_or_else(|| parent.receiver.clone(), Arc::from),
+        receiver: config.receiver.as_deref().map_or_else(|| parent.receiver.clone(), Arc::from),
         group_by,
         group_wait: config.group_wait.unwrap_or(parent.group_wait),
         group_interval: config.group_interval.unwrap_or(parent.group_interval),
@@ -210,19 +197,12 @@ mod tests {
     use super::*;
 
     fn tree(text: &str) -> RouteTree {
-        RouteTree::new(
-            &Config::parse("t.yml", text)
-                .unwrap_or_else(|error| panic!("{error}"))
-                .0,
-        )
+        RouteTree::new(&Config::parse("t.yml", text).unwrap_or_else(|error| panic!("{error}")).0)
     }
 
     fn receivers(tree: &RouteTree, labels: &[(&str, &str)]) -> Vec<String> {
         let labels = Labels::from_pairs(labels.iter().copied());
-        tree.matching(&labels)
-            .iter()
-            .map(|id| tree.route(*id).receiver.to_string())
-            .collect()
+        tree.matching(&labels).iter().map(|id| tree.route(*id).receiver.to_string()).collect()
     }
 
     const TREE: &str = "
@@ -251,17 +231,11 @@ receivers: [{name: a}, {name: b}, {name: c}]
     fn inherits_options_but_not_matchers() {
         let tree = tree(TREE);
         let labels = Labels::from_pairs([("severity", "warning"), ("team", "ops"), ("device", "1")]);
-        let [id] = tree.matching(&labels)[..] else {
-            panic!("one route")
-        };
+        let [id] = tree.matching(&labels)[..] else { panic!("one route") };
         let route = tree.route(id);
         assert_eq!(&*route.receiver, "c");
         assert_eq!(route.group_wait, Duration::from_secs(10));
-        assert_eq!(
-            route.group_by,
-            GroupBy::Labels(vec![]),
-            "an empty list overrides the parent's"
-        );
+        assert_eq!(route.group_by, GroupBy::Labels(vec![]), "an empty list overrides the parent's");
         assert_eq!(route.group_interval, DEFAULT_GROUP_INTERVAL);
         assert!(!route.continues);
     }

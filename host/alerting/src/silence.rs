@@ -94,17 +94,9 @@ impl Silences {
     /// Those that were kept; one whose matchers no longer compile is left out.
     pub fn restore(silences: Vec<Silence>) -> Self {
         let slot = |silence: Silence| {
-            Some((
-                silence.id.clone(),
-                Slot {
-                    matchers: compile(&silence).ok()?,
-                    silence,
-                },
-            ))
+            Some((silence.id.clone(), Slot { matchers: compile(&silence).ok()?, silence }))
         };
-        Self {
-            slots: silences.into_iter().filter_map(slot).collect(),
-        }
+        Self { slots: silences.into_iter().filter_map(slot).collect() }
     }
 
     /// Sets a silence. With an empty id it is a new one, otherwise a change of that one; `fresh_id` is used where a
@@ -118,30 +110,18 @@ impl Silences {
         check(&wanted, now)?;
         let matchers = compile(&wanted)?;
         // As upstream, `!=` and `!~` count as saying something even where they match an empty value.
-        if matchers
-            .iter()
-            .all(|matcher| matcher.op().is_positive() && matcher.matches_value(""))
-        {
+        if matchers.iter().all(|matcher| matcher.op().is_positive() && matcher.matches_value("")) {
             return Err(SilenceError::Invalid(
                 "at least one matcher must not match the empty string".to_owned(),
             ));
         }
         let mut changed = Vec::new();
-        let mut silence = Silence {
-            updated_at: now,
-            ..wanted
-        };
+        let mut silence = Silence { updated_at: now, ..wanted };
         if !silence.id.is_empty() {
             let known = self.slots.get_mut(&silence.id).ok_or(SilenceError::NotFound)?;
             if can_change_in_place(&known.silence, &silence, now) {
-                *known = Slot {
-                    silence: silence.clone(),
-                    matchers,
-                };
-                return Ok(SetSilence {
-                    id: silence.id.clone(),
-                    changed: vec![silence],
-                });
+                *known = Slot { silence: silence.clone(), matchers };
+                return Ok(SetSilence { id: silence.id.clone(), changed: vec![silence] });
             }
             changed.extend(end(&mut known.silence, now));
         }
@@ -150,18 +130,9 @@ impl Silences {
         }
         silence.id = fresh_id;
         silence.starts_at = silence.starts_at.max(now);
-        self.slots.insert(
-            silence.id.clone(),
-            Slot {
-                silence: silence.clone(),
-                matchers,
-            },
-        );
+        self.slots.insert(silence.id.clone(), Slot { silence: silence.clone(), matchers });
         changed.push(silence.clone());
-        Ok(SetSilence {
-            id: silence.id,
-            changed,
-        })
+        Ok(SetSilence { id: silence.id, changed })
     }
 
     /// Ends a silence; none when it is over already.
@@ -183,11 +154,7 @@ impl Silences {
     /// Ids of the silences that cover an alert, in order.
     pub fn silenced_by(&self, labels: &Labels, now: Timestamp) -> Vec<String> {
         let active = |slot: &&Slot| SilenceState::of(&slot.silence, now) == SilenceState::Active;
-        let covering = self
-            .slots
-            .values()
-            .filter(active)
-            .filter(|slot| all_match(&slot.matchers, labels));
+        let covering = self.slots.values().filter(active).filter(|slot| all_match(&slot.matchers, labels));
         covering.map(|slot| slot.silence.id.clone()).collect()
     }
 
@@ -201,10 +168,7 @@ impl Silences {
     pub fn changes(&self, after: Timestamp, until: Timestamp) -> (Vec<String>, Vec<String>) {
         let within = |at: Timestamp| after < at && at <= until;
         let ids = |wanted: &dyn Fn(&Silence) -> bool| {
-            self.iter()
-                .filter(|silence| wanted(silence))
-                .map(|silence| silence.id.clone())
-                .collect()
+            self.iter().filter(|silence| wanted(silence)).map(|silence| silence.id.clone()).collect()
         };
         let began = ids(&|silence| within(silence.starts_at) && silence.ends_at > until);
         (began, ids(&|silence| within(silence.ends_at)))
@@ -213,11 +177,7 @@ impl Silences {
     /// Drops what ended longer ago than [`RETENTION`]; returns the ids.
     pub fn forget_old(&mut self, now: Timestamp) -> Vec<String> {
         let old = |silence: &&Silence| silence.ends_at + RETENTION <= now;
-        let ids: Vec<String> = self
-            .iter()
-            .filter(old)
-            .map(|silence| silence.id.clone())
-            .collect();
+        let ids: Vec<String> = self.iter().filter(old).map(|silence| silence.id.clone()).collect();
         for id in &ids {
             self.slots.remove(id);
         }
@@ -230,9 +190,7 @@ pub fn has_matchers(silence: &Silence, filters: &[Matcher]) -> bool {
     let same = |filter: &Matcher, own: &StoredMatcher| {
         filter.name() == own.name && filter.op() == own.op() && filter.value() == own.value
     };
-    filters
-        .iter()
-        .all(|filter| silence.matchers.iter().any(|own| same(filter, own)))
+    filters.iter().all(|filter| silence.matchers.iter().any(|own| same(filter, own)))
 }
 
 fn check(silence: &Silence, now: Timestamp) -> Result<(), SilenceError> {
@@ -253,11 +211,7 @@ fn check(silence: &Silence, now: Timestamp) -> Result<(), SilenceError> {
 }
 
 fn compile(silence: &Silence) -> Result<Vec<Matcher>, MatcherError> {
-    silence
-        .matchers
-        .iter()
-        .map(|own| matchers::compile(&own.name, own.op(), &own.value))
-        .collect()
+    silence.matchers.iter().map(|own| matchers::compile(&own.name, own.op(), &own.value)).collect()
 }
 
 /// History stays: what covers alerts keeps its start, what has ended stays ended, and matchers never change.
@@ -311,9 +265,7 @@ mod tests {
     #[test]
     fn covers_between_start_and_end_only() {
         let mut silences = Silences::default();
-        let set = silences
-            .set(silence("", 2000, 4000, "x"), "a".to_owned(), at(1000))
-            .unwrap();
+        let set = silences.set(silence("", 2000, 4000, "x"), "a".to_owned(), at(1000)).unwrap();
         assert_eq!(set.id, "a");
         let labels = Labels::from_pairs([("alertname", "x")]);
         let covered = |millis| !silences.silenced_by(&labels, at(millis)).is_empty();
@@ -324,30 +276,19 @@ mod tests {
     #[test]
     fn a_past_start_becomes_now() {
         let mut silences = Silences::default();
-        silences
-            .set(silence("", 0, 4000, "x"), "a".to_owned(), at(1000))
-            .unwrap();
+        silences.set(silence("", 0, 4000, "x"), "a".to_owned(), at(1000)).unwrap();
         assert_eq!(silences.find("a").unwrap().starts_at, at(1000));
     }
 
     #[test]
     fn a_longer_end_keeps_the_id_and_another_matcher_does_not() {
         let mut silences = Silences::default();
-        silences
-            .set(silence("", 1000, 4000, "x"), "a".to_owned(), at(1000))
-            .unwrap();
-        let longer = silences
-            .set(silence("a", 1000, 9000, "x"), "b".to_owned(), at(2000))
-            .unwrap();
+        silences.set(silence("", 1000, 4000, "x"), "a".to_owned(), at(1000)).unwrap();
+        let longer = silences.set(silence("a", 1000, 9000, "x"), "b".to_owned(), at(2000)).unwrap();
         assert_eq!((longer.id.as_str(), longer.changed.len()), ("a", 1));
-        let other = silences
-            .set(silence("a", 1000, 9000, "y"), "b".to_owned(), at(3000))
-            .unwrap();
+        let other = silences.set(silence("a", 1000, 9000, "y"), "b".to_owned(), at(3000)).unwrap();
         assert_eq!((other.id.as_str(), other.changed.len()), ("b", 2));
-        assert_eq!(
-            SilenceState::of(silences.find("a").unwrap(), at(3000)),
-            SilenceState::Expired
-        );
+        assert_eq!(SilenceState::of(silences.find("a").unwrap(), at(3000)), SilenceState::Expired);
         assert!(matches!(
             silences.set(silence("zz", 1, 9000, "y"), "c".to_owned(), at(3000)),
             Err(SilenceError::NotFound)
@@ -357,9 +298,7 @@ mod tests {
     #[test]
     fn ending_twice_changes_nothing_and_a_pending_one_never_begins() {
         let mut silences = Silences::default();
-        silences
-            .set(silence("", 5000, 9000, "x"), "a".to_owned(), at(1000))
-            .unwrap();
+        silences.set(silence("", 5000, 9000, "x"), "a".to_owned(), at(1000)).unwrap();
         let ended = silences.expire("a", at(2000)).unwrap().unwrap();
         assert_eq!((ended.starts_at, ended.ends_at), (at(2000), at(2000)));
         assert_eq!(silences.expire("a", at(3000)).unwrap(), None);
@@ -373,24 +312,14 @@ mod tests {
         assert!(silences.set(broad.clone(), "a".to_owned(), at(1)).is_err());
         broad.matchers.clear();
         assert!(silences.set(broad, "a".to_owned(), at(1)).is_err());
-        assert!(
-            silences
-                .set(silence("", 0, 9000, "x"), "a".to_owned(), at(9000))
-                .is_err()
-        );
-        assert!(
-            silences
-                .set(silence("", 9000, 8000, "x"), "a".to_owned(), at(1))
-                .is_err()
-        );
+        assert!(silences.set(silence("", 0, 9000, "x"), "a".to_owned(), at(9000)).is_err());
+        assert!(silences.set(silence("", 9000, 8000, "x"), "a".to_owned(), at(1)).is_err());
     }
 
     #[test]
     fn forgets_long_after_the_end() {
         let mut silences = Silences::default();
-        silences
-            .set(silence("", 0, 9000, "x"), "a".to_owned(), at(1))
-            .unwrap();
+        silences.set(silence("", 0, 9000, "x"), "a".to_owned(), at(1)).unwrap();
         assert!(silences.forget_old(at(9000)).is_empty());
         assert_eq!(silences.forget_old(at(9000) + RETENTION), ["a"]);
     }

@@ -32,14 +32,7 @@ pub struct AlertFilter {
 
 impl Default for AlertFilter {
     fn default() -> Self {
-        Self {
-            active: true,
-            silenced: true,
-            inhibited: true,
-            muted: true,
-            matchers: vec![],
-            receiver: None,
-        }
+        Self { active: true, silenced: true, inhibited: true, muted: true, matchers: vec![], receiver: None }
     }
 }
 
@@ -66,11 +59,7 @@ impl AlertFilter {
                 compile_anchored(pattern, RegexDialect::Alertmanager).map_err(FilterError::Receiver)
             })
             .transpose()?;
-        Ok(Self {
-            matchers,
-            receiver,
-            ..Self::default()
-        })
+        Ok(Self { matchers, receiver, ..Self::default() })
     }
 
     fn shows(&self, status: &StatusView, labels: &Labels) -> bool {
@@ -81,9 +70,7 @@ impl AlertFilter {
     }
 
     fn shows_receiver(&self, receiver: &str) -> bool {
-        self.receiver
-            .as_ref()
-            .is_none_or(|regex| regex.is_match(receiver))
+        self.receiver.as_ref().is_none_or(|regex| regex.is_match(receiver))
     }
 }
 
@@ -211,16 +198,10 @@ pub struct ReceiverView {
 impl Dispatcher {
     /// Alerts that fire and pass, by fingerprint.
     pub fn alerts(&self, filter: &AlertFilter, now: Timestamp) -> Vec<AlertView> {
-        let mut shown: Vec<(Fingerprint, &Tracked)> = self
-            .alerts
-            .iter()
-            .map(|(fingerprint, tracked)| (*fingerprint, tracked))
-            .collect();
+        let mut shown: Vec<(Fingerprint, &Tracked)> =
+            self.alerts.iter().map(|(fingerprint, tracked)| (*fingerprint, tracked)).collect();
         shown.sort_unstable_by_key(|(fingerprint, _)| *fingerprint);
-        shown
-            .into_iter()
-            .filter_map(|(_, tracked)| self.shown_alert(tracked, filter, now))
-            .collect()
+        shown.into_iter().filter_map(|(_, tracked)| self.shown_alert(tracked, filter, now)).collect()
     }
 
     /// One alert, whatever mutes it; none when it does not fire.
@@ -244,12 +225,8 @@ impl Dispatcher {
     /// Silences that hold exactly these matchers: active ones by end, pending ones by start, expired ones newest first.
     pub fn silences(&self, filters: &[Matcher], now: Timestamp) -> Vec<(Silence, SilenceState)> {
         let with_state = |silence: &Silence| (silence.clone(), SilenceState::of(silence, now));
-        let mut shown: Vec<_> = self
-            .silences
-            .iter()
-            .filter(|silence| has_matchers(silence, filters))
-            .map(with_state)
-            .collect();
+        let mut shown: Vec<_> =
+            self.silences.iter().filter(|silence| has_matchers(silence, filters)).map(with_state).collect();
         shown.sort_by_key(|(silence, state)| match state {
             SilenceState::Active => (0, silence.ends_at.as_millis()),
             SilenceState::Pending => (1, silence.starts_at.as_millis()),
@@ -260,18 +237,13 @@ impl Dispatcher {
 
     /// One silence.
     pub fn silence(&self, id: &str, now: Timestamp) -> Option<(Silence, SilenceState)> {
-        self.silences
-            .find(id)
-            .map(|silence| (silence.clone(), SilenceState::of(silence, now)))
+        self.silences.find(id).map(|silence| (silence.clone(), SilenceState::of(silence, now)))
     }
 
     /// All receivers in the order of the configuration.
     pub fn receivers(&self) -> Vec<ReceiverView> {
         let view = |receiver: &crate::config::ReceiverConfig| {
-            let own = receiver
-                .labels
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str()));
+            let own = receiver.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
             ReceiverView {
                 name: receiver.name.clone(),
                 labels: Labels::from_pairs(own.chain([("name", receiver.name.as_str())])),
@@ -290,9 +262,7 @@ impl Dispatcher {
             return None;
         }
         let status = self.status_of(&tracked.alert.labels, now);
-        filter
-            .shows(&status, &tracked.alert.labels)
-            .then(|| self.alert_view(tracked, receivers, status))
+        filter.shows(&status, &tracked.alert.labels).then(|| self.alert_view(tracked, receivers, status))
     }
 
     fn shown_group(&self, group: &Group, filter: &AlertFilter, now: Timestamp) -> Option<GroupView> {
@@ -301,10 +271,7 @@ impl Dispatcher {
             return None;
         }
         let member = |fingerprint: &Fingerprint| {
-            let tracked = self
-                .alerts
-                .get(fingerprint)
-                .filter(|tracked| !tracked.is_resolved(now))?;
+            let tracked = self.alerts.get(fingerprint).filter(|tracked| !tracked.is_resolved(now))?;
             let mut status = self.status_of(&tracked.alert.labels, now);
             let shown = filter.shows(&status, &tracked.alert.labels);
             if !group.muted_by.is_empty() {
@@ -312,10 +279,7 @@ impl Dispatcher {
                 status.muted_by.clone_from(&group.muted_by);
             }
             // As upstream, a filter on receivers hides the others here, which it does not in the list of alerts.
-            let receivers = self
-                .receivers_of(tracked)
-                .into_iter()
-                .filter(|own| filter.shows_receiver(own));
+            let receivers = self.receivers_of(tracked).into_iter().filter(|own| filter.shows_receiver(own));
             shown.then(|| self.alert_view(tracked, receivers.collect(), status))
         };
         let alerts: Vec<AlertView> = group.members.iter().filter_map(member).collect();
@@ -337,39 +301,21 @@ impl Dispatcher {
 
     fn receivers_of(&self, tracked: &Tracked) -> Vec<String> {
         let groups = tracked.groups.iter().filter_map(|id| self.groups.get(id));
-        groups
-            .map(|group| self.routes.route(group.route).receiver.to_string())
-            .collect()
+        groups.map(|group| self.routes.route(group.route).receiver.to_string()).collect()
     }
 
     fn status_of(&self, labels: &Labels, now: Timestamp) -> StatusView {
         let silenced_by = self.silences.silenced_by(labels, now);
         let inhibited_by: Vec<Fingerprint> = self.inhibited_by(labels, now).into_iter().collect();
         let free = silenced_by.is_empty() && inhibited_by.is_empty();
-        let state = if free {
-            AlertState::Active
-        } else {
-            AlertState::Suppressed
-        };
-        StatusView {
-            state,
-            silenced_by,
-            inhibited_by,
-            muted_by: Vec::new(),
-        }
+        let state = if free { AlertState::Active } else { AlertState::Suppressed };
+        StatusView { state, silenced_by, inhibited_by, muted_by: Vec::new() }
     }
 
     fn alert_view(&self, tracked: &Tracked, receivers: Vec<String>, status: StatusView) -> AlertView {
         let stages = tracked.groups.iter().filter_map(|id| self.groups.get(id));
-        let stages = stages
-            .map(|group| self.stage_view(tracked, group, &status))
-            .collect();
-        AlertView {
-            alert: tracked.as_firing(),
-            receivers,
-            status,
-            stages,
-        }
+        let stages = stages.map(|group| self.stage_view(tracked, group, &status)).collect();
+        AlertView { alert: tracked.as_firing(), receivers, status, stages }
     }
 
     fn stage_view(&self, tracked: &Tracked, group: &Group, status: &StatusView) -> StageView {
@@ -382,19 +328,13 @@ impl Dispatcher {
 
     fn stage(&self, tracked: &Tracked, group: &Group, status: &StatusView) -> Stage {
         if !status.inhibited_by.is_empty() {
-            return Stage::Inhibited {
-                by: status.inhibited_by.iter().map(Fingerprint::to_string).collect(),
-            };
+            return Stage::Inhibited { by: status.inhibited_by.iter().map(Fingerprint::to_string).collect() };
         }
         if !group.muted_by.is_empty() {
-            return Stage::MutedByTime {
-                by: group.muted_by.clone(),
-            };
+            return Stage::MutedByTime { by: group.muted_by.clone() };
         }
         if !status.silenced_by.is_empty() {
-            return Stage::Silenced {
-                by: status.silenced_by.clone(),
-            };
+            return Stage::Silenced { by: status.silenced_by.clone() };
         }
         match group.phase {
             Phase::Collecting { until } => Stage::Grouping { until },
@@ -404,10 +344,7 @@ impl Dispatcher {
 
     fn sent_stage(&self, tracked: &Tracked, group: &Group, next: Timestamp) -> Stage {
         let route = self.routes.route(group.route);
-        let integrations = self
-            .config
-            .receiver(&route.receiver)
-            .map_or(0, |own| own.integrations.len());
+        let integrations = self.config.receiver(&route.receiver).map_or(0, |own| own.integrations.len());
         if integrations == 0 {
             return Stage::NobodyToTell;
         }
@@ -419,10 +356,7 @@ impl Dispatcher {
             .map(|entry| entry.at)
             .max();
         match told {
-            Some(at) => Stage::Sent {
-                at,
-                repeats_at: (at + route.repeat_interval).max(next),
-            },
+            Some(at) => Stage::Sent { at, repeats_at: (at + route.repeat_interval).max(next) },
             None => Stage::Waiting { until: next },
         }
     }

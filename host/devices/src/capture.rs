@@ -117,16 +117,8 @@ struct Line {
 impl Capture {
     /// Reads a whole file; empty lines are allowed.
     pub fn parse(text: &str) -> Result<Self, CaptureError> {
-        let mut lines = text
-            .lines()
-            .enumerate()
-            .filter(|(_, line)| !line.trim().is_empty());
-        let at_line = |number: usize| {
-            move |cause: String| CaptureError::Line {
-                line: number + 1,
-                cause,
-            }
-        };
+        let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+        let at_line = |number: usize| move |cause: String| CaptureError::Line { line: number + 1, cause };
         let (number, head) = lines.next().ok_or(CaptureError::Empty)?;
         let head: Head = serde_json::from_str(head).map_err(|error| at_line(number)(error.to_string()))?;
         if head.v != VERSION {
@@ -171,10 +163,7 @@ pub fn print_head(head: &Head) -> String {
 
 /// A line for one entry, with its line end.
 pub fn print_entry(entry: &Entry) -> String {
-    let mut line = Line {
-        t: u64::try_from(entry.at.as_millis()).unwrap_or(u64::MAX),
-        ..Line::default()
-    };
+    let mut line = Line { t: u64::try_from(entry.at.as_millis()).unwrap_or(u64::MAX), ..Line::default() };
     match &entry.what {
         Happening::Open => line.ev = Some("open".to_owned()),
         Happening::Close { reason } => {
@@ -202,19 +191,16 @@ fn parse_entry(line: &str) -> Result<Entry, String> {
     let decode = |text: String| BASE64.decode(text).map_err(|error| error.to_string());
     let what = match (line.ev.as_deref(), line.rx, line.rx64, line.tx, line.tx64) {
         (Some("open"), None, None, None, None) => Happening::Open,
-        (Some("close"), None, None, None, None) => Happening::Close {
-            reason: line.reason.unwrap_or_default(),
-        },
+        (Some("close"), None, None, None, None) => {
+            Happening::Close { reason: line.reason.unwrap_or_default() }
+        }
         (None, Some(text), None, None, None) => Happening::Received(text.into_bytes()),
         (None, None, Some(text), None, None) => Happening::Received(decode(text)?),
         (None, None, None, Some(text), None) => Happening::Sent(text.into_bytes()),
         (None, None, None, None, Some(text)) => Happening::Sent(decode(text)?),
         _ => return Err("needs exactly one of ev (open, close), rx, rx64, tx, tx64".to_owned()),
     };
-    Ok(Entry {
-        at: Duration::from_millis(line.t),
-        what,
-    })
+    Ok(Entry { at: Duration::from_millis(line.t), what })
 }
 
 #[cfg(test)]
@@ -235,13 +221,7 @@ mod tests {
         assert_eq!(capture.print(), SAMPLE);
         assert_eq!(capture.duration(), Duration::from_secs(9));
         let received: Vec<_> = capture.received().collect();
-        assert_eq!(
-            received[1],
-            (
-                Duration::from_secs(3),
-                &[1, 4, 4, 9, 0x0b, 0xff, 0xfb, 0x89, 0xa9][..]
-            )
-        );
+        assert_eq!(received[1], (Duration::from_secs(3), &[1, 4, 4, 9, 0x0b, 0xff, 0xfb, 0x89, 0xa9][..]));
     }
 
     #[test]
@@ -253,10 +233,7 @@ mod tests {
             (head.replace("\"v\":1", "\"v\":2"), "version 2"),
             (format!("{head}\n{{\"t\":5}}"), "line 2: needs exactly one"),
             (format!("{head}\n\n{{\"t\":5,\"rx64\":\"?\"}}"), "line 3: "),
-            (
-                format!("{head}\n{{\"t\":5,\"rx\":\"a\"}}\n{{\"t\":4,\"rx\":\"a\"}}"),
-                "line 3: goes back",
-            ),
+            (format!("{head}\n{{\"t\":5,\"rx\":\"a\"}}\n{{\"t\":4,\"rx\":\"a\"}}"), "line 3: goes back"),
         ];
         for (text, message) in cases {
             let error = Capture::parse(&text).unwrap_err().to_string();

@@ -88,18 +88,11 @@ pub struct DevicesError {
 
 impl DevicesError {
     pub(crate) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            hint: hint.into(),
-            place: None,
-        }
+        Self { message: message.into(), hint: hint.into(), place: None }
     }
 
     fn at(self, place: Location) -> Self {
-        Self {
-            place: Some(place),
-            ..self
-        }
+        Self { place: Some(place), ..self }
     }
 
     /// As an error of the file that the entry was read from.
@@ -127,19 +120,12 @@ impl DeviceSet {
     ) -> Result<Self, DevicesError> {
         let mut rules = LogRules::default();
         for rule in log_rules {
-            rules
-                .add(&rule.value)
-                .map_err(|error| error.at(rule.referenced))?;
+            rules.add(&rule.value).map_err(|error| error.at(rule.referenced))?;
         }
-        let mut checked = Self {
-            devices: Vec::with_capacity(devices.len()),
-            log_rules: Arc::new(rules),
-        };
+        let mut checked = Self { devices: Vec::with_capacity(devices.len()), log_rules: Arc::new(rules) };
         let mut ids = HashMap::new();
         for device in devices {
-            checked
-                .add(&device.value, &mut ids)
-                .map_err(|error| error.at(device.referenced))?;
+            checked.add(&device.value, &mut ids).map_err(|error| error.at(device.referenced))?;
         }
         Ok(checked)
     }
@@ -151,14 +137,9 @@ impl DeviceSet {
     ) -> Result<Self, DevicesError> {
         let mut rules = LogRules::default();
         log_rules.iter().try_for_each(|rule| rules.add(rule))?;
-        let mut checked = Self {
-            devices: Vec::new(),
-            log_rules: Arc::new(rules),
-        };
+        let mut checked = Self { devices: Vec::new(), log_rules: Arc::new(rules) };
         let mut ids = HashMap::new();
-        devices
-            .into_iter()
-            .try_for_each(|device| checked.add(&device, &mut ids))?;
+        devices.into_iter().try_for_each(|device| checked.add(&device, &mut ids))?;
         Ok(checked)
     }
 
@@ -176,14 +157,8 @@ impl DeviceSet {
         let port = device.transport.exclusive_port();
         let taken = |other: &&Arc<DeviceConfig>| port.is_some() && other.transport.exclusive_port() == port;
         if let Some(other) = self.devices.iter().find(taken) {
-            let message = format!(
-                "devices `{}` and `{}` use the same serial port",
-                other.id, device.id
-            );
-            return Err(DevicesError::new(
-                message,
-                "a serial port serves one device at a time",
-            ));
+            let message = format!("devices `{}` and `{}` use the same serial port", other.id, device.id);
+            return Err(DevicesError::new(message, "a serial port serves one device at a time"));
         }
         self.devices.push(Arc::new(device.clone()));
         Ok(())
@@ -193,16 +168,12 @@ impl DeviceSet {
 impl DeviceConfig {
     /// What the label `port` says: the part of the address that a person recognises.
     pub fn port(&self) -> String {
-        self.transport
-            .port()
-            .unwrap_or_else(|| format!("sim:{}", self.id))
+        self.transport.port().unwrap_or_else(|| format!("sim:{}", self.id))
     }
 
     /// The whole address, for messages: `serial:/dev/ttyUSB0`, `tcp://10.0.0.7:9000`, `sim:esp32-01`.
     pub fn address(&self) -> String {
-        self.transport
-            .address()
-            .unwrap_or_else(|| format!("sim:{}", self.id))
+        self.transport.address().unwrap_or_else(|| format!("sim:{}", self.id))
     }
 
     fn check(&self) -> Result<(), DevicesError> {
@@ -225,10 +196,7 @@ impl DeviceConfig {
     fn check_labels(&self) -> Result<(), DevicesError> {
         if self.labels.len() > MAX_LABELS {
             let message = format!("device `{}` has {} labels", self.id, self.labels.len());
-            return Err(DevicesError::new(
-                message,
-                format!("at most {MAX_LABELS} are taken"),
-            ));
+            return Err(DevicesError::new(message, format!("at most {MAX_LABELS} are taken")));
         }
         for (name, value) in &self.labels {
             let hint = if !is_classic_label_name(name) {

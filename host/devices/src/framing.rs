@@ -69,12 +69,7 @@ struct Bounded {
 
 impl Bounded {
     const fn new(limit: usize) -> Self {
-        Self {
-            bytes: Vec::new(),
-            limit,
-            length: 0,
-            overflowed: false,
-        }
+        Self { bytes: Vec::new(), limit, length: 0, overflowed: false }
     }
 
     fn extend(&mut self, part: &[u8]) {
@@ -92,11 +87,7 @@ impl Bounded {
     fn take(&mut self) -> Option<Vec<u8>> {
         self.length = 0;
         let frame = std::mem::take(&mut self.bytes);
-        if std::mem::take(&mut self.overflowed) {
-            None
-        } else {
-            Some(frame)
-        }
+        if std::mem::take(&mut self.overflowed) { None } else { Some(frame) }
     }
 }
 
@@ -104,11 +95,7 @@ impl Framer {
     /// A framer for a new stream. `max_frame_bytes` of 0 means [`DEFAULT_FRAME_BYTES`].
     pub fn new(framing: Framing, max_frame_bytes: u32) -> Self {
         let asked = usize::try_from(max_frame_bytes).unwrap_or(MAX_FRAME_BYTES);
-        let limit = if asked == 0 {
-            DEFAULT_FRAME_BYTES
-        } else {
-            asked.min(MAX_FRAME_BYTES)
-        };
+        let limit = if asked == 0 { DEFAULT_FRAME_BYTES } else { asked.min(MAX_FRAME_BYTES) };
         let cutter = match framing {
             // A stream has no datagrams: what was read together stands for one.
             Framing::Raw | Framing::Message => Cutter::Raw,
@@ -118,17 +105,11 @@ impl Framer {
             Framing::Slip => Cutter::Slip(SlipDecoder::default()),
             // No packet of zero bytes ever ends.
             Framing::Fixed(size) => Cutter::Fixed(usize::try_from(size).unwrap_or(MAX_FRAME_BYTES).max(1)),
-            Framing::LengthPrefixed(width) => Cutter::LengthPrefixed(Prefix {
-                width: width.clamp(1, 4),
-                seen: 0,
-                length: 0,
-            }),
+            Framing::LengthPrefixed(width) => {
+                Cutter::LengthPrefixed(Prefix { width: width.clamp(1, 4), seen: 0, length: 0 })
+            }
         };
-        Self {
-            cutter,
-            frame: Bounded::new(limit),
-            dropped: Dropped::default(),
-        }
+        Self { cutter, frame: Bounded::new(limit), dropped: Dropped::default() }
     }
 
     /// Takes the next bytes of the stream and appends every frame that they complete. Lines, delimited and coded
@@ -211,11 +192,7 @@ impl Framer {
                 break;
             }
             self.finish(false, frames);
-            prefix = Prefix {
-                width: prefix.width,
-                seen: 0,
-                length: 0,
-            };
+            prefix = Prefix { width: prefix.width, seen: 0, length: 0 };
         }
         self.cutter = Cutter::LengthPrefixed(prefix);
     }

@@ -195,23 +195,15 @@ impl HostMetrics {
 
     /// Takes over who the device is; after 100 changes `device_info` stays as it is.
     pub fn identify(&mut self, identity: &DeviceIdentity) {
-        let extra = |name: &str| {
-            identity
-                .extras
-                .iter()
-                .find(|(have, _)| have == name)
-                .map(|(_, v)| v.as_str())
-        };
+        let extra =
+            |name: &str| identity.extras.iter().find(|(have, _)| have == name).map(|(_, v)| v.as_str());
         let facts = [
             ("serial", identity.id.as_deref()),
             ("board", identity.model.as_deref()),
             ("firmware_version", identity.firmware.as_deref()),
             ("chip", extra("chip")),
         ];
-        let facts: Vec<_> = facts
-            .iter()
-            .filter_map(|(name, v)| v.map(|v| (*name, cut(v))))
-            .collect();
+        let facts: Vec<_> = facts.iter().filter_map(|(name, v)| v.map(|v| (*name, cut(v)))).collect();
         let labels = self.labels(INFO, &facts);
         if self.identity.as_ref() != Some(&labels) && self.identities < MAX_IDENTITIES {
             self.identities += 1;
@@ -229,10 +221,7 @@ impl HostMetrics {
             .map(|(labels, value)| Record::new(labels, at, value))
             .collect();
         let past = std::mem::take(&mut self.past_identities);
-        records.extend(
-            past.into_iter()
-                .map(|labels| Record::new(labels, at, stale_nan())),
-        );
+        records.extend(past.into_iter().map(|labels| Record::new(labels, at, stale_nan())));
         records
     }
 
@@ -240,9 +229,7 @@ impl HostMetrics {
     pub fn end(&mut self, now: Timestamp) -> Vec<Record> {
         let at = self.next_write(now);
         let series = self.series(0.0, 0.0).into_iter();
-        series
-            .map(|(labels, _)| Record::new(labels, at, stale_nan()))
-            .collect()
+        series.map(|(labels, _)| Record::new(labels, at, stale_nan())).collect()
     }
 
     fn next_write(&mut self, now: Timestamp) -> Timestamp {
@@ -259,10 +246,7 @@ impl HostMetrics {
             (self.labels(FRAMES, &[("result", "ok")]), c.frames_ok as f64),
             (self.labels(FRAMES, &[("result", "bad")]), c.frames_bad as f64),
             (self.labels(BYTES, &[("direction", "read")]), c.bytes_read as f64),
-            (
-                self.labels(BYTES, &[("direction", "written")]),
-                c.bytes_written as f64,
-            ),
+            (self.labels(BYTES, &[("direction", "written")]), c.bytes_written as f64),
         ];
         let errors = self.connect_errors.iter();
         all.extend(errors.map(|(reason, n)| (self.labels(CONNECT_ERRORS, &[("reason", reason)]), *n as f64)));
@@ -271,21 +255,14 @@ impl HostMetrics {
         let dropped = self.dropped.iter();
         all.extend(dropped.map(|(why, n)| (self.labels(DROPPED, &[("reason", why.as_str())]), *n as f64)));
         all.extend(self.events.iter().map(|((kind, severity), n)| {
-            (
-                self.labels(EVENTS, &[("kind", kind), ("severity", severity)]),
-                *n as f64,
-            )
+            (self.labels(EVENTS, &[("kind", kind), ("severity", severity)]), *n as f64)
         }));
         all.extend(self.identity.clone().map(|labels| (labels, 1.0)));
         all
     }
 
     fn labels(&self, metric: &str, extra: &[(&str, &str)]) -> Labels {
-        let own = [
-            (METRIC_NAME, metric),
-            ("device_id", &self.device_id),
-            ("platform", &self.platform),
-        ];
+        let own = [(METRIC_NAME, metric), ("device_id", &self.device_id), ("platform", &self.platform)];
         Labels::from_pairs(own.into_iter().chain(extra.iter().copied()))
     }
 }
@@ -318,10 +295,7 @@ mod tests {
     }
 
     fn lines(records: &[Record]) -> Vec<String> {
-        records
-            .iter()
-            .map(|r| format!("{} {}", r.labels, r.sample.value))
-            .collect()
+        records.iter().map(|r| format!("{} {}", r.labels, r.sample.value)).collect()
     }
 
     #[test]
@@ -351,16 +325,10 @@ mod tests {
     #[test]
     fn new_identity_ends_the_old_one() {
         let mut metrics = metrics();
-        let version = |v: &str| DeviceIdentity {
-            firmware: Some(v.to_owned()),
-            ..DeviceIdentity::default()
-        };
+        let version = |v: &str| DeviceIdentity { firmware: Some(v.to_owned()), ..DeviceIdentity::default() };
         let infos = |metrics: &mut HostMetrics| {
             let records = metrics.records(NOW, true, None);
-            records
-                .into_iter()
-                .filter(|r| r.labels.metric_name() == Some(INFO))
-                .collect::<Vec<_>>()
+            records.into_iter().filter(|r| r.labels.metric_name() == Some(INFO)).collect::<Vec<_>>()
         };
         metrics.identify(&version("1"));
         metrics.identify(&version("1"));
@@ -384,12 +352,7 @@ mod tests {
 
     #[test]
     fn levels_of_many_firmwares_are_understood() {
-        let cases = [
-            (Some("E"), "error"),
-            (Some("wrn"), "warning"),
-            (Some("INFO"), "info"),
-            (None, "other"),
-        ];
+        let cases = [(Some("E"), "error"), (Some("wrn"), "warning"), (Some("INFO"), "info"), (None, "other")];
         for (level, normal) in cases {
             assert_eq!(normal_level(level), normal);
         }

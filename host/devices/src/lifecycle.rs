@@ -185,14 +185,7 @@ pub struct Lifecycle {
 impl Lifecycle {
     /// A device that nobody asked for yet. `jitter` decides how waits are spread.
     pub const fn new(policy: Policy, jitter: SplitMix64) -> Self {
-        Self {
-            policy,
-            state: State::Disabled,
-            failures: 0,
-            crashes: VecDeque::new(),
-            stale_at: None,
-            jitter,
-        }
+        Self { policy, state: State::Disabled, failures: 0, crashes: VecDeque::new(), stale_at: None, jitter }
     }
 
     /// Where the connection is.
@@ -251,9 +244,7 @@ impl Lifecycle {
     }
 
     fn close(&mut self, state: State, actions: &mut Vec<Action>) {
-        self.state = State::Closing {
-            was_up: state.was_up(),
-        };
+        self.state = State::Closing { was_up: state.was_up() };
         actions.push(Action::Close);
     }
 
@@ -270,10 +261,7 @@ impl Lifecycle {
         if now.saturating_sub(up_since) >= BACKOFF_RESET_AFTER {
             self.failures = 0;
         }
-        self.state = State::Up {
-            up_since,
-            last_good: now,
-        };
+        self.state = State::Up { up_since, last_good: now };
     }
 
     fn open_failed(&mut self, now: Duration, absent: bool, actions: &mut Vec<Action>) {
@@ -282,9 +270,7 @@ impl Lifecycle {
         }
         if absent {
             self.failures = self.failures.saturating_add(1);
-            self.state = State::Absent {
-                retry_at: now + ABSENT_POLL,
-            };
+            self.state = State::Absent { retry_at: now + ABSENT_POLL };
         } else {
             self.back_off(now);
         }
@@ -301,9 +287,7 @@ impl Lifecycle {
             End::Crashed => self.too_many_crashes(now),
         };
         if quarantined {
-            self.state = State::Quarantined {
-                until: now + QUARANTINE,
-            };
+            self.state = State::Quarantined { until: now + QUARANTINE };
             actions.push(Action::ReportQuarantined);
         } else {
             self.back_off(now);
@@ -318,9 +302,7 @@ impl Lifecycle {
 
     fn back_off(&mut self, now: Duration) {
         // 2^6 * 250 ms is past the longest wait already.
-        let doubled = BACKOFF_FIRST
-            .saturating_mul(1 << self.failures.min(6))
-            .min(BACKOFF_MAX);
+        let doubled = BACKOFF_FIRST.saturating_mul(1 << self.failures.min(6)).min(BACKOFF_MAX);
         let wait = doubled.mul_f64(BACKOFF_JITTER.mul_add(self.jitter.signed_unit(), 1.0));
         self.failures = self.failures.saturating_add(1);
         self.state = State::Backoff { until: now + wait };
@@ -337,17 +319,11 @@ impl Lifecycle {
             }
             State::Quarantined { until } if until <= now => self.release(actions),
             State::Probing { opened_at } if self.silent_at(opened_at).is_some_and(|at| at <= now) => {
-                self.state = State::Silent {
-                    since: now,
-                    was_up: false,
-                };
+                self.state = State::Silent { since: now, was_up: false };
                 actions.push(Action::ReportSilent);
             }
             State::Up { last_good, .. } if self.silent_at(last_good).is_some_and(|at| at <= now) => {
-                self.state = State::Silent {
-                    since: now,
-                    was_up: true,
-                };
+                self.state = State::Silent { since: now, was_up: true };
                 self.stale_at = Some(now + self.policy.stale_after);
                 actions.push(Action::ReportSilent);
             }

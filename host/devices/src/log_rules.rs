@@ -75,15 +75,10 @@ impl LogRules {
             let message = format!("log rule `{}` is there twice", config.name);
             return Err(DevicesError::new(message, "give each rule its own name"));
         }
-        let pattern = RegexBuilder::new(&config.r#match)
-            .size_limit(MAX_REGEX_BYTES)
-            .build();
+        let pattern = RegexBuilder::new(&config.r#match).size_limit(MAX_REGEX_BYTES).build();
         let pattern = pattern.map_err(|error| {
             let message = format!("log rule `{}` has a bad `match`: {error}", config.name);
-            DevicesError::new(
-                message,
-                "the syntax is that of Rust's regex crate, which is close to RE2",
-            )
+            DevicesError::new(message, "the syntax is that of Rust's regex crate, which is close to RE2")
         })?;
         self.0.push(LogRule {
             name: config.name.clone(),
@@ -185,10 +180,7 @@ mod tests {
         ]);
         let at = Timestamp::from_millis(5);
         let hits = rules.apply("E (35000) llm: Memory allocation failed", at);
-        let kinds: Vec<_> = hits
-            .iter()
-            .map(|hit| (hit.event.kind.as_str(), hit.log.is_some()))
-            .collect();
+        let kinds: Vec<_> = hits.iter().map(|hit| (hit.event.kind.as_str(), hit.log.is_some())).collect();
         assert_eq!(kinds, [("oom", true), ("llm", false)]);
         assert_eq!(hits[0].event.at, Some(at));
         assert_eq!(rules.apply("all is well", at), []);
@@ -203,13 +195,7 @@ mod tests {
             kind: None,
             severity: Severity::Info,
         };
-        assert!(
-            LogRules::default()
-                .add(&config)
-                .unwrap_err()
-                .message
-                .contains("`big`")
-        );
+        assert!(LogRules::default().add(&config).unwrap_err().message.contains("`big`"));
     }
 
     #[test]

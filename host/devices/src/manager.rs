@@ -39,10 +39,7 @@ pub struct ManagerOptions {
 
 impl Default for ManagerOptions {
     fn default() -> Self {
-        Self {
-            heartbeat: Duration::from_secs(5),
-            seed: 0,
-        }
+        Self { heartbeat: Duration::from_secs(5), seed: 0 }
     }
 }
 
@@ -67,9 +64,7 @@ pub struct DeviceManager {
 
 impl fmt::Debug for DeviceManager {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DeviceManager")
-            .field("devices", &self.lock().len())
-            .finish_non_exhaustive()
+        f.debug_struct("DeviceManager").field("devices", &self.lock().len()).finish_non_exhaustive()
     }
 }
 
@@ -92,24 +87,11 @@ impl DeviceManager {
         stop: CancellationToken,
         options: ManagerOptions,
     ) -> Self {
-        let around = Surroundings {
-            drivers,
-            sink,
-            clock,
-            stop,
-            epoch: Instant::now(),
-            seed: options.seed,
-        };
-        let running = devices
-            .devices
-            .iter()
-            .map(|config| around.run(config, &devices.log_rules, None))
-            .collect();
-        let manager = Self {
-            around,
-            devices: Arc::new(Mutex::new(running)),
-            reloading: tokio::sync::Mutex::new(()),
-        };
+        let around = Surroundings { drivers, sink, clock, stop, epoch: Instant::now(), seed: options.seed };
+        let running =
+            devices.devices.iter().map(|config| around.run(config, &devices.log_rules, None)).collect();
+        let manager =
+            Self { around, devices: Arc::new(Mutex::new(running)), reloading: tokio::sync::Mutex::new(()) };
         write_heartbeat(&manager.devices, manager.around.sink.as_ref());
         let beat = beat(
             Arc::clone(&manager.devices),
@@ -128,18 +110,12 @@ impl DeviceManager {
 
     /// One device as it is now.
     pub fn device(&self, id: &str) -> Option<DeviceStatus> {
-        self.monitors()
-            .iter()
-            .find(|monitor| monitor.config.id == id)
-            .map(|monitor| monitor.status())
+        self.monitors().iter().find(|monitor| monitor.config.id == id).map(|monitor| monitor.status())
     }
 
     /// The latest bytes of a device's latest connection, at most 5 minutes or 256 KiB: what a bug report needs.
     pub fn capture(&self, id: &str) -> Option<Capture> {
-        self.monitors()
-            .iter()
-            .find(|monitor| monitor.config.id == id)
-            .map(|monitor| monitor.capture())
+        self.monitors().iter().find(|monitor| monitor.config.id == id).map(|monitor| monitor.capture())
     }
 
     /// Tries to connect now instead of waiting, releases a quarantine, or opens a connection afresh. Says whether
@@ -162,9 +138,8 @@ impl DeviceManager {
     pub async fn reload(&self, new: &DeviceSet) {
         let _one_at_a_time = self.reloading.lock().await;
         let old = std::mem::take(&mut *self.lock());
-        let (kept, gone): (Vec<_>, Vec<_>) = old
-            .into_iter()
-            .partition(|device| new.devices.contains(&device.config));
+        let (kept, gone): (Vec<_>, Vec<_>) =
+            old.into_iter().partition(|device| new.devices.contains(&device.config));
         for device in &kept {
             device.monitor.replace_log_rules(Arc::clone(&new.log_rules));
         }
@@ -190,10 +165,7 @@ impl DeviceManager {
     pub async fn stopped(&self) {
         let devices = std::mem::take(&mut *self.lock());
         let ends = devices.into_iter().map(|device| device.task);
-        if tokio::time::timeout(STOP_TIMEOUT, futures::future::join_all(ends))
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(STOP_TIMEOUT, futures::future::join_all(ends)).await.is_err() {
             warn!("some devices did not stop in time");
         }
     }
@@ -203,10 +175,7 @@ impl DeviceManager {
     }
 
     fn monitors(&self) -> Vec<Arc<Monitor>> {
-        self.lock()
-            .iter()
-            .map(|device| Arc::clone(&device.monitor))
-            .collect()
+        self.lock().iter().map(|device| Arc::clone(&device.monitor)).collect()
     }
 }
 
@@ -235,13 +204,7 @@ impl Surroundings {
             epoch: self.epoch,
             seed: self.seed,
         });
-        Running {
-            config: Arc::clone(config),
-            monitor,
-            retry,
-            stop,
-            task: tokio::spawn(task),
-        }
+        Running { config: Arc::clone(config), monitor, retry, stop, task: tokio::spawn(task) }
     }
 }
 

@@ -37,9 +37,7 @@ pub(crate) struct Monitor {
 
 impl std::fmt::Debug for Monitor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Monitor")
-            .field("device", &self.config.id)
-            .finish_non_exhaustive()
+        f.debug_struct("Monitor").field("device", &self.config.id).finish_non_exhaustive()
     }
 }
 
@@ -85,12 +83,7 @@ impl Monitor {
             recent: Recent::new(Arc::clone(&config), now),
             unwritten: false,
         };
-        let monitor = Self {
-            config,
-            clock,
-            sink,
-            inner: Mutex::new(inner),
-        };
+        let monitor = Self { config, clock, sink, inner: Mutex::new(inner) };
         monitor.declare_log_rules();
         monitor
     }
@@ -162,11 +155,7 @@ impl Monitor {
     }
 
     fn notice_at(&self, at: Timestamp, kind: NoticeKind) {
-        self.sink.event(DeviceNotice {
-            device_id: self.config.id.clone(),
-            at,
-            kind,
-        });
+        self.sink.event(DeviceNotice { device_id: self.config.id.clone(), at, kind });
     }
 
     pub(crate) fn entered(&self, state: State) {
@@ -233,12 +222,7 @@ impl Monitor {
 
     pub(crate) fn closed(&self, reason: &str) {
         let now = self.now();
-        self.lock().recent.push(
-            now,
-            Happening::Close {
-                reason: reason.to_owned(),
-            },
-        );
+        self.lock().recent.push(now, Happening::Close { reason: reason.to_owned() });
     }
 
     /// The latest bytes of the latest connection.
@@ -371,12 +355,7 @@ impl Monitor {
 impl Inner {
     fn flight_recorder(&self) -> Option<String> {
         let from = self.lines.len().saturating_sub(FLIGHT_RECORDER_LINES);
-        let lines: Vec<&str> = self
-            .lines
-            .iter()
-            .skip(from)
-            .map(|line| line.text.as_str())
-            .collect();
+        let lines: Vec<&str> = self.lines.iter().skip(from).map(|line| line.text.as_str()).collect();
         (!lines.is_empty()).then(|| lines.join("\n"))
     }
 

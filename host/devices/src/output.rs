@@ -97,9 +97,7 @@ impl Telemetry {
         let configured = device.labels.iter().map(|(name, value)| (name.as_str(), value));
         let host_labels = fixed.into_iter().chain(configured);
         Self {
-            host_labels: host_labels
-                .map(|(name, value)| (name.into(), value.as_str().into()))
-                .collect(),
+            host_labels: host_labels.map(|(name, value)| (name.into(), value.as_str().into())).collect(),
             series: HashMap::new(),
         }
     }
@@ -128,20 +126,14 @@ impl Telemetry {
     /// Ends all series with stale markers, as Prometheus does for a target that is gone.
     pub fn end(&mut self, now: Timestamp) -> Vec<Record> {
         let ended = self.series.drain();
-        ended
-            .map(|(labels, last)| Record::new(labels, now.max(last.offset_millis(1)), stale_nan()))
-            .collect()
+        ended.map(|(labels, last)| Record::new(labels, now.max(last.offset_millis(1)), stale_nan())).collect()
     }
 
     fn record(&mut self, sample: &DeviceSample, at: Timestamp) -> Result<Record, DropReason> {
         let labels = self.labels(sample).ok_or(DropReason::BadLabels)?;
         let time = self.time(&labels, sample.at, at)?;
         // A driver must not be able to end a series by a value.
-        let value = if is_stale(sample.value) {
-            f64::NAN
-        } else {
-            sample.value
-        };
+        let value = if is_stale(sample.value) { f64::NAN } else { sample.value };
         self.series.insert(labels.clone(), time);
         Ok(Record::new(labels, time, value))
     }
@@ -193,11 +185,7 @@ impl Telemetry {
         if self.series.len() >= MAX_SERIES {
             self.series.retain(|_, last| now.since(*last) < FORGET_AFTER);
         }
-        if self.series.len() < MAX_SERIES {
-            Ok(())
-        } else {
-            Err(DropReason::SeriesLimit)
-        }
+        if self.series.len() < MAX_SERIES { Ok(()) } else { Err(DropReason::SeriesLimit) }
     }
 }
 
@@ -220,16 +208,8 @@ mod tests {
     }
 
     fn sample(metric: &str, labels: &[(&str, &str)], at: Option<Timestamp>) -> DeviceSample {
-        let labels = labels
-            .iter()
-            .map(|&(n, v)| (n.to_owned(), v.to_owned()))
-            .collect();
-        DeviceSample {
-            metric: metric.to_owned(),
-            labels,
-            value: 1.0,
-            at,
-        }
+        let labels = labels.iter().map(|&(n, v)| (n.to_owned(), v.to_owned())).collect();
+        DeviceSample { metric: metric.to_owned(), labels, value: 1.0, at }
     }
 
     #[test]
@@ -257,10 +237,7 @@ mod tests {
             sample("ok", &[], None),
         ];
         let applied = telemetry().apply(samples, NOW);
-        assert_eq!(
-            (applied.records.len(), applied.dropped),
-            (1, vec![(DropReason::BadLabels, 6)])
-        );
+        assert_eq!((applied.records.len(), applied.dropped), (1, vec![(DropReason::BadLabels, 6)]));
     }
 
     #[test]
@@ -283,19 +260,12 @@ mod tests {
     fn values_read_together_are_spread_and_stay_in_order() {
         let mut telemetry = telemetry();
         let applied = telemetry.apply(vec![sample("a", &[], None); 3], NOW);
-        let times: Vec<_> = applied
-            .records
-            .iter()
-            .map(|r| r.sample.at.millis_since(NOW))
-            .collect();
+        let times: Vec<_> = applied.records.iter().map(|r| r.sample.at.millis_since(NOW)).collect();
         assert_eq!(times, [0, 1, 2]);
         let own = |millis| sample("a", &[], Some(NOW.offset_millis(millis)));
         let applied = telemetry.apply(vec![own(2), own(1), own(9)], NOW);
         assert_eq!(applied.records.len(), 1);
-        assert_eq!(
-            applied.dropped,
-            [(DropReason::Duplicate, 1), (DropReason::OutOfOrder, 1)]
-        );
+        assert_eq!(applied.dropped, [(DropReason::Duplicate, 1), (DropReason::OutOfOrder, 1)]);
     }
 
     #[test]
@@ -305,10 +275,7 @@ mod tests {
         let applied = telemetry.apply((0..MAX_SAMPLES_PER_CALL + 7).map(numbered).collect(), NOW);
         assert_eq!(applied.records.len(), MAX_SERIES);
         let beyond = u64::try_from(MAX_SAMPLES_PER_CALL - MAX_SERIES).unwrap();
-        assert_eq!(
-            applied.dropped,
-            [(DropReason::SampleLimit, 7), (DropReason::SeriesLimit, beyond)]
-        );
+        assert_eq!(applied.dropped, [(DropReason::SampleLimit, 7), (DropReason::SeriesLimit, beyond)]);
         let later = telemetry.apply(vec![numbered(99_999)], NOW + FORGET_AFTER);
         assert_eq!(later.records.len(), 1, "series of long ago make room");
     }
@@ -328,10 +295,7 @@ mod tests {
 
     #[test]
     fn driver_cannot_write_stale_markers() {
-        let marker = DeviceSample {
-            value: stale_nan(),
-            ..sample("a", &[], None)
-        };
+        let marker = DeviceSample { value: stale_nan(), ..sample("a", &[], None) };
         let applied = telemetry().apply(vec![marker], NOW);
         assert!(applied.records[0].sample.value.is_nan());
         assert!(!is_stale(applied.records[0].sample.value));

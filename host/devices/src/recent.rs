@@ -27,12 +27,7 @@ pub(crate) struct Recent {
 
 impl Recent {
     pub(crate) const fn new(config: Arc<DeviceConfig>, now: Timestamp) -> Self {
-        Self {
-            config,
-            opened_at: now,
-            entries: VecDeque::new(),
-            bytes: 0,
-        }
+        Self { config, opened_at: now, entries: VecDeque::new(), bytes: 0 }
     }
 
     /// Begins anew: another connection.
@@ -49,11 +44,7 @@ impl Recent {
         let at = now.since(self.opened_at).max(latest);
         self.bytes += size(&what);
         self.entries.push_back(Entry { at, what });
-        while self
-            .entries
-            .front()
-            .is_some_and(|oldest| self.is_too_much(oldest, at))
-        {
+        while self.entries.front().is_some_and(|oldest| self.is_too_much(oldest, at)) {
             let dropped = self.entries.pop_front().map_or(0, |entry| size(&entry.what));
             self.bytes -= dropped;
         }
@@ -64,10 +55,7 @@ impl Recent {
             head: Head {
                 v: VERSION,
                 driver: self.config.driver.clone(),
-                device: CapturedDevice {
-                    id: self.config.id.clone(),
-                    platform: self.config.platform.clone(),
-                },
+                device: CapturedDevice { id: self.config.id.clone(), platform: self.config.platform.clone() },
                 settings: self.config.settings.clone(),
                 t0_ms: self.opened_at,
             },
@@ -114,27 +102,14 @@ mod tests {
     fn forgets_what_is_old_or_too_much() {
         let mut recent = recent();
         for second in 0..1_000 {
-            recent.push(
-                NOW + Duration::from_secs(second),
-                Happening::Received(vec![b'x'; 100]),
-            );
+            recent.push(NOW + Duration::from_secs(second), Happening::Received(vec![b'x'; 100]));
         }
         assert_eq!(recent.entries.len(), 301);
         for _ in 0..1_000 {
-            recent.push(
-                NOW + Duration::from_secs(1_000),
-                Happening::Received(vec![b'x'; 1_000]),
-            );
+            recent.push(NOW + Duration::from_secs(1_000), Happening::Received(vec![b'x'; 1_000]));
         }
         assert!(recent.bytes <= RECENT_BYTES);
-        assert_eq!(
-            recent.bytes,
-            recent
-                .entries
-                .iter()
-                .map(|entry| size(&entry.what))
-                .sum::<usize>()
-        );
+        assert_eq!(recent.bytes, recent.entries.iter().map(|entry| size(&entry.what)).sum::<usize>());
         recent.opened(NOW);
         assert_eq!((recent.entries.len(), recent.bytes), (1, 0));
     }

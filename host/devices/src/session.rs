@@ -51,10 +51,7 @@ pub(crate) struct SessionEnd {
 
 impl SessionEnd {
     pub(crate) fn closed(reason: impl Into<String>) -> Self {
-        Self {
-            end: End::Closed,
-            reason: reason.into(),
-        }
+        Self { end: End::Closed, reason: reason.into() }
     }
 
     /// What a failure that ends the connection means; bad input does not.
@@ -64,10 +61,7 @@ impl SessionEnd {
             DriverFailure::Crashed(_) => End::Crashed,
             DriverFailure::BadInput(_) | DriverFailure::Reset(_) => End::Closed,
         };
-        Self {
-            end,
-            reason: failure.to_string(),
-        }
+        Self { end, reason: failure.to_string() }
     }
 }
 
@@ -117,10 +111,7 @@ async fn read(mut reader: impl AsyncRead + Unpin, queue: mpsc::Sender<Input>, mo
             Ok(n) => {
                 let at = monitor.now();
                 monitor.received(at, &buffer[..n]);
-                room.send(Input::Chunk {
-                    at,
-                    bytes: buffer[..n].to_vec(),
-                });
+                room.send(Input::Chunk { at, bytes: buffer[..n].to_vec() });
             }
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => return room.send(Input::End(format!("reading failed: {error}"))),
@@ -207,8 +198,7 @@ impl<W: AsyncWrite + Unpin> Connection<'_, W> {
         if is_text(self.framing) {
             frames.iter().for_each(|frame| self.look_at_line(at, frame));
         }
-        self.pending
-            .extend(frames.into_iter().map(|data| Frame { at, data }));
+        self.pending.extend(frames.into_iter().map(|data| Frame { at, data }));
     }
 
     /// What people and log rules see of a line, before the driver does.
@@ -232,8 +222,7 @@ impl<W: AsyncWrite + Unpin> Connection<'_, W> {
         match call(self.session.receive(batch)).await {
             Ok(output) => {
                 let bad = u64::from(output.skipped).min(count);
-                self.monitor
-                    .count_frames(count - bad, bad, (bad < count).then_some(at));
+                self.monitor.count_frames(count - bad, bad, (bad < count).then_some(at));
                 if bad < count {
                     self.good.notify_one();
                 }
@@ -266,11 +255,7 @@ impl<W: AsyncWrite + Unpin> Connection<'_, W> {
             }
             self.monitor.log(log, at);
         }
-        output
-            .events
-            .into_iter()
-            .take(EVENTS_PER_CALL)
-            .for_each(|event| self.monitor.event(event, at));
+        output.events.into_iter().take(EVENTS_PER_CALL).for_each(|event| self.monitor.event(event, at));
         self.monitor.publish_events();
         self.write(output.writes).await?;
         if let Some(wait) = output.wake {
@@ -285,8 +270,7 @@ impl<W: AsyncWrite + Unpin> Connection<'_, W> {
             return Ok(());
         }
         if !self.monitor.config.allow_writes || total > WRITE_BYTES {
-            self.monitor
-                .count_dropped(DropReason::WriteRefused, writes.len() as u64);
+            self.monitor.count_dropped(DropReason::WriteRefused, writes.len() as u64);
             return Ok(());
         }
         let all = writes.concat();
@@ -314,14 +298,9 @@ async fn until(time: Option<Instant>) {
 
 /// Calls a driver with a limit on its time.
 pub(crate) async fn call<T>(calling: BoxFuture<'_, Result<T, DriverFailure>>) -> Result<T, DriverFailure> {
-    tokio::time::timeout(CALL_TIMEOUT, calling)
-        .await
-        .unwrap_or_else(|_| {
-            Err(DriverFailure::Crashed(format!(
-                "the driver did not answer within {} s",
-                CALL_TIMEOUT.as_secs()
-            )))
-        })
+    tokio::time::timeout(CALL_TIMEOUT, calling).await.unwrap_or_else(|_| {
+        Err(DriverFailure::Crashed(format!("the driver did not answer within {} s", CALL_TIMEOUT.as_secs())))
+    })
 }
 
 /// Takes the frames of one call: within the limits, and read close to each other.
@@ -353,12 +332,7 @@ mod tests {
     use crate::testing::{Recorder, clock};
 
     fn frames(of: &[(i64, usize)]) -> VecDeque<Frame> {
-        of.iter()
-            .map(|&(at, len)| Frame {
-                at: Timestamp::from_millis(at),
-                data: vec![0; len],
-            })
-            .collect()
+        of.iter().map(|&(at, len)| Frame { at: Timestamp::from_millis(at), data: vec![0; len] }).collect()
     }
 
     fn batches(mut pending: VecDeque<Frame>) -> Vec<usize> {

@@ -42,11 +42,7 @@ pub(crate) struct DeviceTask {
 pub(crate) async fn supervise(task: DeviceTask) {
     while let Err(panic) = AssertUnwindSafe(Runner::new(&task).run()).catch_unwind().await {
         let cause = panic_text(panic.as_ref());
-        error!(
-            device = task.monitor.config.id,
-            error = cause,
-            "the task of a device broke"
-        );
+        error!(device = task.monitor.config.id, error = cause, "the task of a device broke");
         task.monitor.because(&format!("internal error: {cause}"));
         let restart = tokio::time::timeout(RESTART_AFTER, task.stop.cancelled()).await;
         if restart.is_ok() {
@@ -91,9 +87,7 @@ impl<'a> Runner<'a> {
         let policy = Policy {
             silence_timeout,
             stale_after: config.stale_after,
-            reopen_after_silence: silence_timeout
-                .filter(|_| blind)
-                .map(|t| t * REOPEN_AFTER_TIMEOUTS),
+            reopen_after_silence: silence_timeout.filter(|_| blind).map(|t| t * REOPEN_AFTER_TIMEOUTS),
         };
         let jitter = SplitMix64::new(SplitMix64::seed_for(task.seed, &config.id));
         Self {
@@ -151,16 +145,10 @@ impl<'a> Runner<'a> {
     }
 
     fn open_failed(&mut self, error: &OpenError) {
-        debug!(
-            device = self.monitor.config.id,
-            error = error as &dyn std::error::Error,
-            "cannot connect"
-        );
+        debug!(device = self.monitor.config.id, error = error as &dyn std::error::Error, "cannot connect");
         self.monitor.count_connect_error(error.reason());
         self.monitor.because(&error.to_string());
-        self.feed(Event::OpenFailed {
-            absent: error.is_absent(),
-        });
+        self.feed(Event::OpenFailed { absent: error.is_absent() });
     }
 
     async fn serve(&mut self, driver: &dyn Driver, opened: Opened) -> Option<Interrupted> {
@@ -188,14 +176,8 @@ impl<'a> Runner<'a> {
         self.monitor.because(&ended.reason);
         self.monitor.closed(&ended.reason);
         if ended.end == End::Crashed {
-            warn!(
-                device = self.monitor.config.id,
-                error = ended.reason,
-                "the driver crashed"
-            );
-            self.monitor.notice(NoticeKind::DriverCrashed {
-                error: ended.reason.clone(),
-            });
+            warn!(device = self.monitor.config.id, error = ended.reason, "the driver crashed");
+            self.monitor.notice(NoticeKind::DriverCrashed { error: ended.reason.clone() });
         }
         self.feed(Event::Ended(ended.end));
     }
@@ -311,6 +293,5 @@ async fn at(time: Option<Instant>) {
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("panicked")
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("panicked")
 }

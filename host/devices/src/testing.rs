@@ -29,11 +29,7 @@ pub(crate) struct TestDriver(DriverInfo);
 
 impl TestDriver {
     pub(crate) fn lookup() -> DriverLookup {
-        let event = EventKind {
-            kind: "declared".into(),
-            severity: Severity::Info,
-            help: String::new(),
-        };
+        let event = EventKind { kind: "declared".into(), severity: Severity::Info, help: String::new() };
         let driver: Arc<dyn Driver> = Arc::new(Self(DriverInfo {
             name: "test".into(),
             version: "1.0.0".into(),
@@ -81,22 +77,13 @@ impl DriverSession for TestSession {
     fn tick(&mut self, _: Timestamp) -> BoxFuture<'_, Result<DriverOutput, DriverFailure>> {
         Box::pin(async {
             let samples = vec![sample("ticked", 1.0)];
-            Ok(DriverOutput {
-                samples,
-                wake: Some(Duration::from_secs(1)),
-                ..DriverOutput::default()
-            })
+            Ok(DriverOutput { samples, wake: Some(Duration::from_secs(1)), ..DriverOutput::default() })
         })
     }
 }
 
 fn sample(metric: &str, value: f64) -> DeviceSample {
-    DeviceSample {
-        metric: metric.to_owned(),
-        labels: Vec::new(),
-        value,
-        at: None,
-    }
+    DeviceSample { metric: metric.to_owned(), labels: Vec::new(), value, at: None }
 }
 
 fn understand(line: &str, output: &mut DriverOutput) -> Result<(), DriverFailure> {
@@ -120,9 +107,7 @@ fn understand(line: &str, output: &mut DriverOutput) -> Result<(), DriverFailure
         line => {
             let pairs = line.split_whitespace().filter_map(|pair| pair.split_once('='));
             let values = pairs.filter_map(|(name, value)| Some((name, value.parse().ok()?)));
-            output
-                .samples
-                .extend(values.map(|(name, value)| sample(name, value)));
+            output.samples.extend(values.map(|(name, value)| sample(name, value)));
         }
     }
     Ok(())
@@ -149,24 +134,14 @@ impl Sink for Recorder {
 impl Recorder {
     pub(crate) fn new() -> (Arc<Self>, mpsc::UnboundedReceiver<DeviceNotice>) {
         let (notices, heard) = mpsc::unbounded_channel();
-        (
-            Arc::new(Self {
-                records: Mutex::default(),
-                notices,
-            }),
-            heard,
-        )
+        (Arc::new(Self { records: Mutex::default(), notices }), heard)
     }
 
     /// All samples of a series given as it prints, with their times in milliseconds since the start.
     pub(crate) fn samples(&self, series: &str) -> Vec<(i64, f64)> {
         let records = self.records.lock().unwrap();
-        let of_series = records
-            .iter()
-            .filter(|record| record.labels.to_string() == series);
-        of_series
-            .map(|record| (record.sample.at.millis_since(START), record.sample.value))
-            .collect()
+        let of_series = records.iter().filter(|record| record.labels.to_string() == series);
+        of_series.map(|record| (record.sample.at.millis_since(START), record.sample.value)).collect()
     }
 
     /// The latest value of a series; panics with all series where it has none.

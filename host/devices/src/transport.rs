@@ -36,18 +36,13 @@ pub struct Opened {
 
 impl fmt::Debug for Opened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Opened")
-            .field("facts", &self.facts)
-            .finish_non_exhaustive()
+        f.debug_struct("Opened").field("facts", &self.facts).finish_non_exhaustive()
     }
 }
 
 impl Opened {
     fn new(stream: impl ByteStream + 'static) -> Self {
-        Self {
-            stream: Box::new(stream),
-            facts: Vec::new(),
-        }
+        Self { stream: Box::new(stream), facts: Vec::new() }
     }
 }
 

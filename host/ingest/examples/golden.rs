@@ -35,11 +35,7 @@ struct Expected {
     timestamp_ms: Option<i64>,
 }
 
-#[expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "this is a command-line tool"
-)]
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a command-line tool")]
 fn main() -> ExitCode {
     let Some(path) = std::env::args_os().nth(1).map(PathBuf::from) else {
         eprintln!("usage: golden FILE.json");
@@ -56,24 +52,13 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let mismatches: Vec<(usize, String)> = cases
-        .iter()
-        .enumerate()
-        .filter_map(|(number, case)| Some((number, mismatch(case)?)))
-        .collect();
+    let mismatches: Vec<(usize, String)> =
+        cases.iter().enumerate().filter_map(|(number, case)| Some((number, mismatch(case)?))).collect();
     for (number, text) in mismatches.iter().take(MAX_SHOWN) {
         println!("case {number}: {text}");
     }
-    println!(
-        "{} passed, {} failed",
-        cases.len() - mismatches.len(),
-        mismatches.len()
-    );
-    if mismatches.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    println!("{} passed, {} failed", cases.len() - mismatches.len(), mismatches.len());
+    if mismatches.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn read(path: &PathBuf) -> Result<Vec<Case>, Box<dyn std::error::Error>> {
@@ -86,37 +71,21 @@ fn mismatch(case: &Case) -> Option<String> {
         Ok(text) => text,
         Err(error) => return Some(format!("the text is no base64: {error}")),
     };
-    let format = if case.format.starts_with("openmetrics") {
-        Format::OpenMetrics
-    } else {
-        Format::Prometheus
-    };
+    let format =
+        if case.format.starts_with("openmetrics") { Format::OpenMetrics } else { Format::Prometheus };
     let (found, error) = parse(&text, format);
     let parts = [
         differs("samples", &expected_samples(case), &found_samples(&found)),
-        differs(
-            "types",
-            &case.types,
-            &owned(&found.types, |kind| kind.as_str().to_owned()),
-        ),
+        differs("types", &case.types, &owned(&found.types, |kind| kind.as_str().to_owned())),
         differs("help", &case.help, &found.help),
         differs("units", &case.units, &found.units),
         (case.error.is_some() != error.is_some()).then(|| {
-            format!(
-                "error: wanted {:?}, found {:?}",
-                case.error,
-                error.map(|error| error.to_string())
-            )
+            format!("error: wanted {:?}, found {:?}", case.error, error.map(|error| error.to_string()))
         }),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
-    (!parts.is_empty()).then(|| {
-        format!(
-            "{format:?} {:?}\n  {}",
-            String::from_utf8_lossy(&text),
-            parts.join("\n  ")
-        )
-    })
+    (!parts.is_empty())
+        .then(|| format!("{format:?} {:?}\n  {}", String::from_utf8_lossy(&text), parts.join("\n  ")))
 }
 
 fn parse(text: &[u8], format: Format) -> (Exposition, Option<ExpositionError>) {
@@ -141,9 +110,7 @@ fn expected_samples(case: &Case) -> Vec<Plain> {
     let plain = |sample: &Expected| {
         let labels = sample.labels.iter().filter(|(_, value)| !value.is_empty());
         let value = sample.value.parse::<f64>().ok();
-        let labels = labels
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect();
+        let labels = labels.map(|(name, value)| (name.clone(), value.clone())).collect();
         (labels, value.map(f64::to_bits), sample.timestamp_ms)
     };
     case.samples.iter().map(plain).collect()
@@ -153,24 +120,14 @@ fn found_samples(found: &Exposition) -> Vec<Plain> {
     let samples = found.samples.iter();
     samples
         .map(|sample| {
-            let labels = sample
-                .labels
-                .iter()
-                .map(|label| (label.name.to_string(), label.value.to_string()));
-            (
-                labels.collect(),
-                Some(sample.value.to_bits()),
-                sample.at.map(|at| at.as_millis()),
-            )
+            let labels = sample.labels.iter().map(|label| (label.name.to_string(), label.value.to_string()));
+            (labels.collect(), Some(sample.value.to_bits()), sample.at.map(|at| at.as_millis()))
         })
         .collect()
 }
 
 fn owned<T: Copy>(pairs: &[(String, T)], text: impl Fn(T) -> String) -> Vec<(String, String)> {
-    pairs
-        .iter()
-        .map(|(name, value)| (name.clone(), text(*value)))
-        .collect()
+    pairs.iter().map(|(name, value)| (name.clone(), text(*value))).collect()
 }
 
 fn differs<T: PartialEq + std::fmt::Debug>(what: &str, wanted: &T, found: &T) -> Option<String> {

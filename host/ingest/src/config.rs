@@ -186,11 +186,7 @@ fn bearer_header(
         credentials: token.map(|token| token.value),
         credentials_file: file.map(|file| file.value),
     };
-    Some(Spanned {
-        value,
-        referenced,
-        defined,
-    })
+    Some(Spanned { value, referenced, defined })
 }
 
 /// Targets with labels of their own.
@@ -242,9 +238,7 @@ pub struct PromDuration(pub Duration);
 impl<'de> Deserialize<'de> for PromDuration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        parse_prometheus(&text)
-            .map(Self)
-            .map_err(serde::de::Error::custom)
+        parse_prometheus(&text).map(Self).map_err(serde::de::Error::custom)
     }
 }
 
@@ -280,9 +274,8 @@ fn parse_bytes(text: &str) -> Option<u64> {
     if text == "0" {
         return Some(0);
     }
-    let (number, power) = BYTE_UNITS
-        .iter()
-        .find_map(|(unit, power)| Some((text.strip_suffix(unit)?, *power)))?;
+    let (number, power) =
+        BYTE_UNITS.iter().find_map(|(unit, power)| Some((text.strip_suffix(unit)?, *power)))?;
     number.trim_end().parse::<u64>().ok()?.checked_mul(1 << power)
 }
 
@@ -300,16 +293,9 @@ impl ScrapeConfig {
         if job.is_empty() {
             return wrong(place, "job_name is empty".to_owned(), "give the job a name");
         }
-        let interval = self
-            .scrape_interval
-            .as_ref()
-            .map_or(globals.scrape_interval, |set| set.value.0);
+        let interval = self.scrape_interval.as_ref().map_or(globals.scrape_interval, |set| set.value.0);
         if interval.is_zero() {
-            return wrong(
-                place,
-                format!("scrape_interval of job {job:?} is zero"),
-                "write for example 15s",
-            );
+            return wrong(place, format!("scrape_interval of job {job:?} is zero"), "write for example 15s");
         }
         let timeout = match &self.scrape_timeout {
             Some(set) if set.value.0 > interval => {
@@ -330,11 +316,7 @@ impl ScrapeConfig {
             honor_timestamps: self.honor_timestamps,
             follow_redirects: self.follow_redirects,
             credentials: self.credentials(file, text)?,
-            body_size_limit: if limits.0 == 0 {
-                globals.body_size_limit
-            } else {
-                limits.0
-            },
+            body_size_limit: if limits.0 == 0 { globals.body_size_limit } else { limits.0 },
             sample_limit: limits.1.unwrap_or(globals.sample_limit),
             targets: self.targets(file, text, (interval, timeout))?,
         })

@@ -22,10 +22,7 @@ pub struct RemoteWriteLimits {
 impl Default for RemoteWriteLimits {
     fn default() -> Self {
         // Prometheus sends 2,000 samples at once by default, agents up to some ten thousand.
-        Self {
-            decompressed_bytes: 64 << 20,
-            samples: 500_000,
-        }
+        Self { decompressed_bytes: 64 << 20, samples: 500_000 }
     }
 }
 
@@ -101,9 +98,7 @@ pub fn check_headers(content_type: Option<&str>, encoding: Option<&str>) -> Resu
         return Ok(());
     };
     let mut parts = content_type.split(';').map(str::trim);
-    let is_protobuf = parts
-        .next()
-        .is_some_and(|media| media.eq_ignore_ascii_case("application/x-protobuf"));
+    let is_protobuf = parts.next().is_some_and(|media| media.eq_ignore_ascii_case("application/x-protobuf"));
     let message = parts.find_map(|part| part.strip_prefix("proto="));
     if is_protobuf && message.is_none_or(|message| message == "prometheus.WriteRequest") {
         Ok(())
@@ -161,11 +156,7 @@ impl Push {
         self.histograms += series.histograms.len();
         let records = series.samples.iter();
         self.records.extend(records.map(|sample| {
-            Record::new(
-                labels.clone(),
-                Timestamp::from_millis(sample.timestamp),
-                sample.value,
-            )
+            Record::new(labels.clone(), Timestamp::from_millis(sample.timestamp), sample.value)
         }));
     }
 }

@@ -105,12 +105,7 @@ struct PageSample {
 impl ScrapeLoop {
     /// Begins without any series.
     pub fn new(rules: ScrapeRules) -> Self {
-        Self {
-            rules,
-            known: FxHashMap::default(),
-            scrapes: 0,
-            last_at: None,
-        }
+        Self { rules, known: FxHashMap::default(), scrapes: 0, last_at: None }
     }
 
     /// Takes in a page.
@@ -141,11 +136,7 @@ impl ScrapeLoop {
         let at = now.max(last_at.offset_millis(1));
         let mut records = self.end_all(at);
         self.known.clear();
-        records.extend(
-            OWN_METRICS
-                .iter()
-                .map(|name| Record::new(self.own_labels(name), at, stale_nan())),
-        );
+        records.extend(OWN_METRICS.iter().map(|name| Record::new(self.own_labels(name), at, stale_nan())));
         records
     }
 
@@ -175,29 +166,18 @@ impl ScrapeLoop {
             }
         };
         if let Some(label) = sample.repeated_label {
-            return Err(PageError::RepeatedLabel {
-                label,
-                series: sample.labels.to_string(),
-            });
+            return Err(PageError::RepeatedLabel { label, series: sample.labels.to_string() });
         }
         let own_time = sample.at.filter(|_| self.rules.honor_timestamps);
         let record = Record::new(labels, own_time.unwrap_or(at), sample.value);
-        Ok(PageSample {
-            exposed: sample.labels,
-            record,
-            timed: own_time.is_some(),
-        })
+        Ok(PageSample { exposed: sample.labels, record, timed: own_time.is_some() })
     }
 
     fn stored_labels(&self, sample: &ExposedSample) -> Result<Labels, PageError> {
         if sample.labels.metric_name().is_none() {
             return Err(PageError::NoName);
         }
-        Ok(merged(
-            &sample.labels,
-            &self.rules.labels,
-            self.rules.honor_labels,
-        ))
+        Ok(merged(&sample.labels, &self.rules.labels, self.rules.honor_labels))
     }
 
     /// The page is good: remembers its series and ends those that it no longer has.
@@ -206,14 +186,7 @@ impl ScrapeLoop {
         let mut records = Vec::with_capacity(page.samples.len() + OWN_METRICS.len());
         for sample in page.samples {
             let (labels, live) = (sample.record.labels.clone(), !sample.timed);
-            self.known.insert(
-                sample.exposed,
-                Known {
-                    labels,
-                    last_seen: self.scrapes,
-                    live,
-                },
-            );
+            self.known.insert(sample.exposed, Known { labels, last_seen: self.scrapes, live });
             records.push(sample.record);
         }
         let this_scrape = self.scrapes;
@@ -246,13 +219,7 @@ impl ScrapeLoop {
     ) {
         self.last_at = Some(time.at);
         let scraped = scraped as f64;
-        let values = [
-            f64::from(u8::from(up)),
-            time.took.as_secs_f64(),
-            scraped,
-            scraped,
-            added as f64,
-        ];
+        let values = [f64::from(u8::from(up)), time.took.as_secs_f64(), scraped, scraped, added as f64];
         let own = OWN_METRICS.iter().zip(values);
         records.extend(own.map(|(name, value)| Record::new(self.own_labels(name), time.at, value)));
     }

@@ -37,9 +37,7 @@ pub struct ScraperOptions {
 
 impl std::fmt::Debug for ScraperOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ScraperOptions")
-            .field("external_host", &self.external_host)
-            .finish_non_exhaustive()
+        f.debug_struct("ScraperOptions").field("external_host", &self.external_host).finish_non_exhaustive()
     }
 }
 
@@ -111,23 +109,13 @@ struct End {
 impl Scraper {
     /// Starts one task per target. Call it inside a tokio runtime.
     pub fn start(jobs: &[ScrapeJob], options: &ScraperOptions) -> Result<Self, ClientError> {
-        let end = End {
-            token: options.token.child_token(),
-            retired: Arc::default(),
-        };
-        let mut scraper = Self {
-            statuses: Vec::new(),
-            tasks: Vec::new(),
-            end,
-        };
+        let end = End { token: options.token.child_token(), retired: Arc::default() };
+        let mut scraper = Self { statuses: Vec::new(), tasks: Vec::new(), end };
         for job in jobs {
             let client = Client::new(job)?;
             for target in &job.targets {
-                let status = Arc::new(Mutex::new(TargetStatus::new(
-                    job,
-                    target,
-                    options.external_host.as_deref(),
-                )));
+                let status =
+                    Arc::new(Mutex::new(TargetStatus::new(job, target, options.external_host.as_deref())));
                 let task = TargetTask {
                     target: target.clone(),
                     client: client.clone(),
@@ -162,10 +150,7 @@ impl Scraper {
     pub async fn stopped(self) {
         for task in self.tasks {
             if let Err(error) = task.await {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "a scrape task ended by a panic"
-                );
+                tracing::error!(error = &error as &dyn std::error::Error, "a scrape task ended by a panic");
             }
         }
     }
@@ -242,16 +227,10 @@ impl TargetTask {
     async fn scrape(&mut self, token: &CancellationToken) {
         let at = (self.options.clock)();
         let begun = Instant::now();
-        let Some(fetched) = token
-            .run_until_cancelled(self.client.fetch(&self.target.url))
-            .await
-        else {
+        let Some(fetched) = token.run_until_cancelled(self.client.fetch(&self.target.url)).await else {
             return;
         };
-        let time = ScrapeTime {
-            at,
-            took: begun.elapsed(),
-        };
+        let time = ScrapeTime { at, took: begun.elapsed() };
         let error = match fetched {
             Ok(page) => self.take_page(page, time).await,
             Err(error) => {
@@ -287,11 +266,7 @@ impl TargetTask {
         let appender = self.options.appender.clone();
         let done = tokio::task::spawn_blocking(move || {
             let (records, refused) = work(&mut state);
-            let stored = if records.is_empty() {
-                Ok(Appended::default())
-            } else {
-                appender.append(&records)
-            };
+            let stored = if records.is_empty() { Ok(Appended::default()) } else { appender.append(&records) };
             (state, refused, stored)
         });
         match done.await {
@@ -305,11 +280,7 @@ impl TargetTask {
 
     fn tell(&self, time: ScrapeTime, error: Option<String>) {
         let mut status = lock(&self.status);
-        let health = if error.is_none() {
-            TargetHealth::Up
-        } else {
-            TargetHealth::Down
-        };
+        let health = if error.is_none() { TargetHealth::Up } else { TargetHealth::Down };
         if status.health != health && health == TargetHealth::Down {
             tracing::warn!(target_url = status.scrape_url, error, "scraping a target fails");
         } else if status.health == TargetHealth::Down && health == TargetHealth::Up {
@@ -323,9 +294,7 @@ impl TargetTask {
 }
 
 fn unstored(stored: Result<Appended, AppendError>) -> Option<String> {
-    stored
-        .err()
-        .map(|error| format!("cannot store the samples: {error}"))
+    stored.err().map(|error| format!("cannot store the samples: {error}"))
 }
 
 /// An error with its causes in one line.
@@ -333,11 +302,7 @@ fn describe(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| {
         let cause = cause.to_string();
-        if text.ends_with(&cause) {
-            text
-        } else {
-            format!("{text}: {cause}")
-        }
+        if text.ends_with(&cause) { text } else { format!("{text}: {cause}") }
     })
 }
 

@@ -18,8 +18,15 @@ pub enum ParseDurationError {
 }
 
 /// Units of Prometheus durations with their milliseconds, in the only order in which they may follow each other.
-const PROMETHEUS_UNITS: [(&str, u64); 7] =
-    [("y", 31_536_000_000), ("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+const PROMETHEUS_UNITS: [(&str, u64); 7] = [
+    ("y", 31_536_000_000),
+    ("w", 604_800_000),
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1_000),
+    ("ms", 1),
+];
 
 /// Units of Go durations with their nanoseconds.
 const GO_UNITS: [(&str, f64); 8] =
@@ -42,7 +49,8 @@ pub fn parse_prometheus(text: &str) -> Result<Duration, ParseDurationError> {
         let (number, tail) = rest.split_at(digits);
         let unit_len = tail.bytes().take_while(u8::is_ascii_alphabetic).count();
         let (unit, tail) = tail.split_at(unit_len);
-        let at = PROMETHEUS_UNITS[next_unit..].iter().position(|(name, _)| *name == unit).ok_or_else(malformed)?;
+        let at =
+            PROMETHEUS_UNITS[next_unit..].iter().position(|(name, _)| *name == unit).ok_or_else(malformed)?;
         if number.is_empty() {
             return Err(malformed());
         }

@@ -176,12 +176,7 @@ impl<'a> Parser<'a> {
     /// Begins at the first line.
     pub fn new(text: &'a [u8], format: Format) -> Self {
         let done = false;
-        Self {
-            cursor: Cursor::new(text),
-            format,
-            metric_type: MetricType::Unknown,
-            done,
-        }
+        Self { cursor: Cursor::new(text), format, metric_type: MetricType::Unknown, done }
     }
 
     fn entry(&mut self) -> Result<Option<Entry>, ExpositionError> {
@@ -213,11 +208,7 @@ impl<'a> Parser<'a> {
         self.cursor.advance(1);
         let spaced = self.cursor.skip_blanks();
         let keyword = [Keyword::Help, Keyword::Type].into_iter().find(|keyword| {
-            let follows = self
-                .cursor
-                .rest()
-                .strip_prefix(keyword.as_bytes())
-                .and_then(<[u8]>::first);
+            let follows = self.cursor.rest().strip_prefix(keyword.as_bytes()).and_then(<[u8]>::first);
             spaced && matches!(follows, Some(b' ' | b'\t'))
         });
         let Some(keyword) = keyword else {
@@ -229,11 +220,7 @@ impl<'a> Parser<'a> {
         let name = self.family_name(keyword)?;
         let text_at = self.cursor.place() + 1;
         let text = self.cursor.take_line();
-        let text = if text.iter().all(|byte| matches!(byte, b' ' | b'\t')) {
-            &[]
-        } else {
-            &text[1..]
-        };
+        let text = if text.iter().all(|byte| matches!(byte, b' ' | b'\t')) { &[] } else { &text[1..] };
         self.metadata(keyword, name, text, text_at).map(Some)
     }
 
@@ -242,9 +229,7 @@ impl<'a> Parser<'a> {
             return Err(self.cursor.error("the text does not end with \"# EOF\""));
         }
         if !self.cursor.at_line_start() {
-            return Err(self
-                .cursor
-                .expected("a timestamp in seconds, an exemplar or the end of the line"));
+            return Err(self.cursor.expected("a timestamp in seconds, an exemplar or the end of the line"));
         }
         if self.cursor.peek() != Some(b'#') {
             return self.sample().map(Some);
@@ -252,19 +237,13 @@ impl<'a> Parser<'a> {
         if self.cursor.take(b"# EOF") {
             self.cursor.take(b"\n");
             let end = self.cursor.peek().is_none();
-            return if end {
-                Ok(None)
-            } else {
-                Err(self.cursor.error("there is more after \"# EOF\""))
-            };
+            return if end { Ok(None) } else { Err(self.cursor.error("there is more after \"# EOF\"")) };
         }
         let keyword = [Keyword::Help, Keyword::Type, Keyword::Unit]
             .into_iter()
             .find(|keyword| self.cursor.take(&[b"# ", keyword.as_bytes(), b" "].concat()));
         let Some(keyword) = keyword else {
-            return Err(self
-                .cursor
-                .expected("\"# TYPE \", \"# HELP \", \"# UNIT \" or \"# EOF\""));
+            return Err(self.cursor.expected("\"# TYPE \", \"# HELP \", \"# UNIT \" or \"# EOF\""));
         };
         let name = self.family_name(keyword)?;
         if !self.cursor.take(b" ") {
@@ -284,14 +263,10 @@ impl<'a> Parser<'a> {
             Some(b'"') => self.cursor.take_quoted(true),
             _ => self.cursor.take_metric_name(),
         };
-        let raw = raw.ok_or_else(|| {
-            self.cursor
-                .expected(&format!("a metric name after {}", keyword.as_str()))
-        })?;
-        unescape_name(raw).ok_or_else(|| {
-            self.cursor
-                .error_at(at, "the metric name is not valid UTF-8".to_owned())
-        })
+        let raw =
+            raw.ok_or_else(|| self.cursor.expected(&format!("a metric name after {}", keyword.as_str())))?;
+        unescape_name(raw)
+            .ok_or_else(|| self.cursor.error_at(at, "the metric name is not valid UTF-8".to_owned()))
     }
 
     fn metadata(
@@ -303,10 +278,7 @@ impl<'a> Parser<'a> {
     ) -> Result<Entry, ExpositionError> {
         let wrong = |cursor: &Cursor<'_>, message| Err(cursor.error_at(text_at, message));
         let Ok(utf8) = std::str::from_utf8(text) else {
-            return wrong(
-                &self.cursor,
-                format!("the text after {} is not valid UTF-8", keyword.as_str()),
-            );
+            return wrong(&self.cursor, format!("the text after {} is not valid UTF-8", keyword.as_str()));
         };
         match keyword {
             Keyword::Help => Ok(Entry::Help(name, unescape_help(utf8, self.format))),
@@ -318,26 +290,17 @@ impl<'a> Parser<'a> {
                 None => wrong(&self.cursor, format!("unknown metric type {}", quote(text))),
             },
             Keyword::Unit => {
-                let fits = name
-                    .strip_suffix(utf8)
-                    .is_some_and(|stem| utf8.is_empty() || stem.ends_with('_'));
+                let fits = name.strip_suffix(utf8).is_some_and(|stem| utf8.is_empty() || stem.ends_with('_'));
                 if fits {
                     return Ok(Entry::Unit(name, utf8.to_owned()));
                 }
-                wrong(
-                    &self.cursor,
-                    format!("metric {name:?} does not end with its unit {utf8:?}"),
-                )
+                wrong(&self.cursor, format!("metric {name:?} does not end with its unit {utf8:?}"))
             }
         }
     }
 
     fn sample(&mut self) -> Result<Entry, ExpositionError> {
-        let series = Series {
-            cursor: &mut self.cursor,
-            format: self.format,
-            metric_type: self.metric_type,
-        };
+        let series = Series { cursor: &mut self.cursor, format: self.format, metric_type: self.metric_type };
         series.sample().map(Entry::Sample)
     }
 }
@@ -378,10 +341,7 @@ impl Keyword {
 
 /// Some bytes of a page for an error, cut where they are long.
 fn quote(bytes: &[u8]) -> impl fmt::Display {
-    let text: String = String::from_utf8_lossy(bytes)
-        .chars()
-        .take(MAX_QUOTED_CHARS)
-        .collect();
+    let text: String = String::from_utf8_lossy(bytes).chars().take(MAX_QUOTED_CHARS).collect();
     format!("{text:?}")
 }
 

@@ -178,8 +178,12 @@ mod tests {
         let labels = Labels::from_pairs([("job", "node")]);
         assert!(Matcher::not_equal("site", "north").matches(&labels));
         assert!(Matcher::equal("site", "").matches(&labels));
-        assert!(Matcher::new("site", MatchOp::Regex, ".*", RegexDialect::Prometheus).unwrap().matches(&labels));
-        assert!(!Matcher::new("site", MatchOp::Regex, ".+", RegexDialect::Prometheus).unwrap().matches(&labels));
+        assert!(
+            Matcher::new("site", MatchOp::Regex, ".*", RegexDialect::Prometheus).unwrap().matches(&labels)
+        );
+        assert!(
+            !Matcher::new("site", MatchOp::Regex, ".+", RegexDialect::Prometheus).unwrap().matches(&labels)
+        );
     }
 
     #[test]

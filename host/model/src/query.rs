@@ -42,7 +42,12 @@ pub trait Queryable: Send + Sync {
     ) -> Result<Vec<Series>, QueryError>;
 
     /// Label sets of series that pass all matchers and have samples in `start..=end`, sorted.
-    fn series(&self, matchers: &[Matcher], start: Timestamp, end: Timestamp) -> Result<Vec<Labels>, QueryError>;
+    fn series(
+        &self,
+        matchers: &[Matcher],
+        start: Timestamp,
+        end: Timestamp,
+    ) -> Result<Vec<Labels>, QueryError>;
 }
 
 /// Samples were not, or not all, taken in.

@@ -43,25 +43,13 @@ impl YamlError {
 
     /// An error of a whole file.
     pub fn of_file(file: &str, message: impl Into<String>) -> Self {
-        Self {
-            file: file.to_owned(),
-            line: 0,
-            column: 0,
-            message: message.into(),
-            hint: None,
-            excerpt: None,
-        }
+        Self { file: file.to_owned(), line: 0, column: 0, message: message.into(), hint: None, excerpt: None }
     }
 
     fn at_line(file: &str, text: &str, line: u64, column: u64, message: impl Into<String>) -> Self {
         let index = usize::try_from(line).unwrap_or(0).checked_sub(1);
         let excerpt = index.and_then(|index| text.lines().nth(index)).map(str::to_owned);
-        Self {
-            line,
-            column,
-            excerpt,
-            ..Self::of_file(file, message)
-        }
+        Self { line, column, excerpt, ..Self::of_file(file, message) }
     }
 
     /// With what to do about it.
@@ -93,10 +81,7 @@ impl fmt::Display for YamlError {
 /// Reads a whole file into a configuration type. `file` is only for messages.
 pub fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, YamlError> {
     if text.len() > MAX_FILE_BYTES {
-        let message = format!(
-            "{} bytes of YAML, more than the {MAX_FILE_BYTES} that are read",
-            text.len()
-        );
+        let message = format!("{} bytes of YAML, more than the {MAX_FILE_BYTES} that are read", text.len());
         return Err(YamlError::of_file(file, message).with_hint("split the file"));
     }
     let options = serde_saphyr::options! {
@@ -113,10 +98,7 @@ fn translate(file: &str, text: &str, error: &serde_saphyr::Error) -> YamlError {
         Some(place) => YamlError::at(file, text, &place, message),
         None => YamlError::of_file(file, message),
     };
-    YamlError {
-        hint: hint_for(error),
-        ..translated
-    }
+    YamlError { hint: hint_for(error), ..translated }
 }
 
 /// The library ends its messages with the place, which [`YamlError`] prints itself.
@@ -139,9 +121,7 @@ fn message_of(error: &serde_saphyr::Error) -> String {
 fn hint_for(error: &serde_saphyr::Error) -> Option<String> {
     let (wrong, known) = match error {
         serde_saphyr::Error::SerdeUnknownField { field, expected, .. } => (field, expected),
-        serde_saphyr::Error::SerdeUnknownVariant {
-            variant, expected, ..
-        } => (variant, expected),
+        serde_saphyr::Error::SerdeUnknownVariant { variant, expected, .. } => (variant, expected),
         _ => return None,
     };
     did_you_mean(wrong, known.iter().copied())
@@ -228,7 +208,7 @@ mod tests {
         #[derive(Debug, Deserialize)]
         #[serde(untagged)]
         enum Tree {
-            List(#[expect(dead_code, reason = "only its depth matters")] Vec<Spanned<Tree>>),
+            List(#[expect(dead_code, reason = "only its depth matters")] Vec<Spanned<Self>>),
             Text(#[expect(dead_code, reason = "only its depth matters")] String),
         }
         for depth in [64, 1_000, 100_000] {

@@ -27,9 +27,8 @@ fn scripts(path: &Path) -> Vec<PathBuf> {
         return vec![path.to_owned()];
     };
     let paths = entries.filter_map(Result::ok).map(|entry| entry.path());
-    let mut scripts: Vec<PathBuf> = paths
-        .filter(|path| path.extension().is_some_and(|end| end == "test"))
-        .collect();
+    let mut scripts: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|end| end == "test")).collect();
     scripts.sort();
     scripts
 }

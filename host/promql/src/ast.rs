@@ -16,10 +16,7 @@ pub struct Span {
 impl Span {
     pub(crate) fn new(start: usize, end: usize) -> Self {
         // Texts are limited to MAX_QUERY_BYTES, far below u32.
-        Self {
-            start: start as u32,
-            end: end as u32,
-        }
+        Self { start: start as u32, end: end as u32 }
     }
 
     /// The bytes of a text that it covers.
@@ -100,10 +97,7 @@ impl Ast {
 
     /// The same tree, wherever its nodes stand in their texts.
     pub fn same_tree(&self, other: &Self) -> bool {
-        self.nodes
-            .iter()
-            .map(|node| &node.expr)
-            .eq(other.nodes.iter().map(|node| &node.expr))
+        self.nodes.iter().map(|node| &node.expr).eq(other.nodes.iter().map(|node| &node.expr))
     }
 
     /// The expression inside any number of parentheses.
@@ -164,28 +158,14 @@ impl PartialEq for Expr {
     /// NaN equals NaN here: two texts of the same tree are the same.
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
-            (
-                Self::Number {
-                    value: a,
-                    duration: c,
-                },
-                Self::Number {
-                    value: b,
-                    duration: d,
-                },
-            ) => c == d && (a == b || a.is_nan() && b.is_nan()),
+            (Self::Number { value: a, duration: c }, Self::Number { value: b, duration: d }) => {
+                c == d && (a == b || a.is_nan() && b.is_nan())
+            }
             (Self::String(a), Self::String(b)) => a == b,
             (Self::Selector(a), Self::Selector(b)) => a == b,
-            (
-                Self::Window {
-                    selector: a,
-                    range_ms: c,
-                },
-                Self::Window {
-                    selector: b,
-                    range_ms: d,
-                },
-            ) => (a, c) == (b, d),
+            (Self::Window { selector: a, range_ms: c }, Self::Window { selector: b, range_ms: d }) => {
+                (a, c) == (b, d)
+            }
             (Self::Subquery(a), Self::Subquery(b)) => a == b,
             (Self::Unary { negate: a, expr: c }, Self::Unary { negate: b, expr: d }) => (a, c) == (b, d),
             (Self::Binary(a), Self::Binary(b)) => a == b,

@@ -84,19 +84,13 @@ pub struct Engine {
 impl Engine {
     /// An engine without plugin functions.
     pub fn new(options: EngineOptions) -> Self {
-        Self {
-            options,
-            functions: Arc::default(),
-        }
+        Self { options, functions: Arc::default() }
     }
 
     /// The same engine with another set of plugin functions.
     #[must_use]
     pub fn with_functions(&self, functions: Arc<FunctionRegistry>) -> Self {
-        Self {
-            options: self.options.clone(),
-            functions,
-        }
+        Self { options: self.options.clone(), functions }
     }
 
     /// How it evaluates.
@@ -127,11 +121,7 @@ impl Engine {
         at: Timestamp,
         limits: Limits<'_>,
     ) -> Result<Answer, EvalError> {
-        let steps = Steps {
-            start: at.as_millis(),
-            step: 1,
-            count: 1,
-        };
+        let steps = Steps { start: at.as_millis(), step: 1, count: 1 };
         let evaluator = Evaluator::new(self, query, source, limits, (at, at), 0);
         let root = query.ast().root();
         let value = if query.ast().value_type(root) == ValueType::Matrix {
@@ -168,14 +158,8 @@ impl Engine {
         if matches!(value_type, ValueType::String | ValueType::Matrix) {
             return Err(EvalError::NotForRange(value_type.as_str()));
         }
-        let evaluator = Evaluator::new(
-            self,
-            query,
-            source,
-            limits,
-            (range.start, range.end),
-            millis(range.step),
-        );
+        let evaluator =
+            Evaluator::new(self, query, source, limits, (range.start, range.end), millis(range.step));
         let columns = match evaluator.eval(root, steps)? {
             Evaluated::Vector(columns) => column::without_dropped_names(columns)?,
             Evaluated::Scalar(values) => vec![Column::scalar(values)],
@@ -195,16 +179,9 @@ impl Engine {
         let count = range.end.millis_since(range.start) / step;
         let count = usize::try_from(count).unwrap_or(usize::MAX).saturating_add(1);
         if count > self.options.max_steps {
-            return Err(EvalError::TooManySteps {
-                limit: self.options.max_steps,
-                needed: count,
-            });
+            return Err(EvalError::TooManySteps { limit: self.options.max_steps, needed: count });
         }
-        Ok(Steps {
-            start: range.start.as_millis(),
-            step,
-            count,
-        })
+        Ok(Steps { start: range.start.as_millis(), step, count })
     }
 }
 
@@ -222,15 +199,9 @@ pub struct Range {
 fn instant_value(evaluated: Evaluated, at: Timestamp) -> Result<Value, EvalError> {
     Ok(match evaluated {
         Evaluated::Scalar(values) => Value::Scalar(Sample::new(at, values[0])),
-        Evaluated::String(text) => Value::String {
-            at,
-            text: text.to_string(),
-        },
+        Evaluated::String(text) => Value::String { at, text: text.to_string() },
         Evaluated::Vector(columns) => {
-            let present = columns
-                .into_iter()
-                .filter(|column| !is_absent(column.values[0]))
-                .collect();
+            let present = columns.into_iter().filter(|column| !is_absent(column.values[0])).collect();
             let columns = column::without_dropped_names(present)?;
             let sample = |column: Column| InstantSample {
                 labels: column.labels,
@@ -244,10 +215,7 @@ fn instant_value(evaluated: Evaluated, at: Timestamp) -> Result<Value, EvalError
 fn matrix(columns: Vec<Column>, steps: Steps) -> Vec<Series> {
     let mut series: Vec<Series> = columns
         .into_iter()
-        .map(|column| Series {
-            samples: column.samples(steps).collect(),
-            labels: column.labels,
-        })
+        .map(|column| Series { samples: column.samples(steps).collect(), labels: column.labels })
         .filter(|series| !series.samples.is_empty())
         .collect();
     series.sort_by(|a, b| a.labels.cmp(&b.labels));

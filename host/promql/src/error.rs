@@ -23,12 +23,7 @@ pub struct ParseError {
 impl ParseError {
     pub(crate) fn new(text: &str, span: Span, message: impl Into<String>) -> Self {
         let (line, column) = line_and_column(text, span.start as usize);
-        Self {
-            message: message.into(),
-            span,
-            line,
-            column,
-        }
+        Self { message: message.into(), span, line, column }
     }
 }
 
@@ -44,10 +39,7 @@ impl std::error::Error for ParseError {}
 pub(crate) fn line_and_column(text: &str, at: usize) -> (usize, usize) {
     let before = &text.as_bytes()[..at.min(text.len())];
     let line = 1 + before.iter().filter(|&&b| b == b'\n').count();
-    let line_start = before
-        .iter()
-        .rposition(|&b| b == b'\n')
-        .map_or(0, |newline| newline + 1);
+    let line_start = before.iter().rposition(|&b| b == b'\n').map_or(0, |newline| newline + 1);
     (line, before.len() - line_start + 1)
 }
 

@@ -124,18 +124,8 @@ pub fn builtins() -> &'static [Builtin] {
 }
 
 const fn window(name: &'static str, compute: WindowKernel) -> Builtin {
-    let kernel = Kernel::Window {
-        compute,
-        check: |_| Ok(()),
-        keeps_name: false,
-    };
-    Builtin {
-        name,
-        args: &[Matrix],
-        arity: Arity::Exact,
-        returns: Vector,
-        kernel,
-    }
+    let kernel = Kernel::Window { compute, check: |_| Ok(()), keeps_name: false };
+    Builtin { name, args: &[Matrix], arity: Arity::Exact, returns: Vector, kernel }
 }
 
 const fn window_with(
@@ -144,33 +134,13 @@ const fn window_with(
     compute: WindowKernel,
     check: fn(&[f64]) -> Result<(), std::string::String>,
 ) -> Builtin {
-    let kernel = Kernel::Window {
-        compute,
-        check,
-        keeps_name: false,
-    };
-    Builtin {
-        name,
-        args,
-        arity: Arity::Exact,
-        returns: Vector,
-        kernel,
-    }
+    let kernel = Kernel::Window { compute, check, keeps_name: false };
+    Builtin { name, args, arity: Arity::Exact, returns: Vector, kernel }
 }
 
 const fn window_named(name: &'static str, compute: WindowKernel) -> Builtin {
-    let kernel = Kernel::Window {
-        compute,
-        check: |_| Ok(()),
-        keeps_name: true,
-    };
-    Builtin {
-        name,
-        args: &[Matrix],
-        arity: Arity::Exact,
-        returns: Vector,
-        kernel,
-    }
+    let kernel = Kernel::Window { compute, check: |_| Ok(()), keeps_name: true };
+    Builtin { name, args: &[Matrix], arity: Arity::Exact, returns: Vector, kernel }
 }
 
 const fn element(
@@ -178,34 +148,16 @@ const fn element(
     args: &'static [ValueType],
     compute: fn(f64, &[f64]) -> Option<f64>,
 ) -> Builtin {
-    Builtin {
-        name,
-        args,
-        arity: Arity::Exact,
-        returns: Vector,
-        kernel: Kernel::Element(compute),
-    }
+    Builtin { name, args, arity: Arity::Exact, returns: Vector, kernel: Kernel::Element(compute) }
 }
 
 const fn calendar(name: &'static str, compute: fn(i64) -> f64) -> Builtin {
     let kernel = Kernel::Calendar(compute);
-    Builtin {
-        name,
-        args: &[Vector],
-        arity: Arity::OptionalLast,
-        returns: Vector,
-        kernel,
-    }
+    Builtin { name, args: &[Vector], arity: Arity::OptionalLast, returns: Vector, kernel }
 }
 
 const fn constant(name: &'static str, args: &'static [ValueType], compute: fn(&[f64]) -> f64) -> Builtin {
-    Builtin {
-        name,
-        args,
-        arity: Arity::Exact,
-        returns: Scalar,
-        kernel: Kernel::Constant(compute),
-    }
+    Builtin { name, args, arity: Arity::Exact, returns: Scalar, kernel: Kernel::Constant(compute) }
 }
 
 const fn special(
@@ -215,13 +167,7 @@ const fn special(
     returns: ValueType,
     kernel: Special,
 ) -> Builtin {
-    Builtin {
-        name,
-        args,
-        arity,
-        returns,
-        kernel: Kernel::Special(kernel),
-    }
+    Builtin { name, args, arity, returns, kernel: Kernel::Special(kernel) }
 }
 
 const SMOOTHING: &[ValueType] = &[Matrix, Scalar, Scalar];
@@ -229,13 +175,7 @@ const SMOOTHING: &[ValueType] = &[Matrix, Scalar, Scalar];
 static BUILTINS: &[Builtin] = &[
     element("abs", &[Vector], |v, _| Some(v.abs())),
     special("absent", &[Vector], Arity::Exact, Vector, Special::Absent),
-    special(
-        "absent_over_time",
-        &[Matrix],
-        Arity::Exact,
-        Vector,
-        Special::AbsentOverTime,
-    ),
+    special("absent_over_time", &[Matrix], Arity::Exact, Vector, Special::AbsentOverTime),
     element("acos", &[Vector], |v, _| Some(v.acos())),
     element("acosh", &[Vector], |v, _| Some(v.acosh())),
     element("asin", &[Vector], |v, _| Some(v.asin())),
@@ -246,12 +186,8 @@ static BUILTINS: &[Builtin] = &[
     element("ceil", &[Vector], |v, _| Some(v.ceil())),
     window("changes", over_time::changes),
     element("clamp", &[Vector, Scalar, Scalar], math::clamp),
-    element("clamp_max", &[Vector, Scalar], |v, max| {
-        Some(math::min(v, max[0]))
-    }),
-    element("clamp_min", &[Vector, Scalar], |v, min| {
-        Some(math::max(v, min[0]))
-    }),
+    element("clamp_max", &[Vector, Scalar], |v, max| Some(math::min(v, max[0]))),
+    element("clamp_min", &[Vector, Scalar], |v, min| Some(math::max(v, min[0]))),
     element("cos", &[Vector], |v, _| Some(v.cos())),
     element("cosh", &[Vector], |v, _| Some(v.cosh())),
     window("count_over_time", |w, _| Some(w.samples.len() as f64)),
@@ -262,42 +198,18 @@ static BUILTINS: &[Builtin] = &[
     element("deg", &[Vector], |v, _| Some(v * 180.0 / std::f64::consts::PI)),
     window("delta", rate::delta),
     window("deriv", rate::deriv),
-    window_with(
-        "double_exponential_smoothing",
-        SMOOTHING,
-        over_time::smoothing,
-        over_time::check_smoothing,
-    ),
+    window_with("double_exponential_smoothing", SMOOTHING, over_time::smoothing, over_time::check_smoothing),
     special("end", &[], Arity::Exact, Scalar, Special::End),
     element("exp", &[Vector], |v, _| Some(v.exp())),
-    window_named("first_over_time", |w, _| {
-        w.samples.first().map(|sample| sample.value)
-    }),
+    window_named("first_over_time", |w, _| w.samples.first().map(|sample| sample.value)),
     element("floor", &[Vector], |v, _| Some(v.floor())),
-    special(
-        "histogram_quantile",
-        &[Scalar, Vector],
-        Arity::Exact,
-        Vector,
-        Special::HistogramQuantile,
-    ),
-    window_with(
-        "holt_winters",
-        SMOOTHING,
-        over_time::smoothing,
-        over_time::check_smoothing,
-    ),
+    special("histogram_quantile", &[Scalar, Vector], Arity::Exact, Vector, Special::HistogramQuantile),
+    window_with("holt_winters", SMOOTHING, over_time::smoothing, over_time::check_smoothing),
     calendar("hour", calendar::hour),
     window("idelta", rate::idelta),
     window("increase", rate::increase),
     window("irate", rate::irate),
-    special(
-        "label_join",
-        &[Vector, String, String, String],
-        Arity::Repeated,
-        Vector,
-        Special::LabelJoin,
-    ),
+    special("label_join", &[Vector, String, String, String], Arity::Repeated, Vector, Special::LabelJoin),
     special(
         "label_replace",
         &[Vector, String, String, String, String],
@@ -305,9 +217,7 @@ static BUILTINS: &[Builtin] = &[
         Vector,
         Special::LabelReplace,
     ),
-    window_named("last_over_time", |w, _| {
-        w.samples.last().map(|sample| sample.value)
-    }),
+    window_named("last_over_time", |w, _| w.samples.last().map(|sample| sample.value)),
     element("ln", &[Vector], |v, _| Some(v.ln())),
     element("log10", &[Vector], |v, _| Some(v.log10())),
     element("log2", &[Vector], |v, _| Some(v.log2())),
@@ -319,16 +229,9 @@ static BUILTINS: &[Builtin] = &[
     calendar("minute", calendar::minute),
     calendar("month", calendar::month),
     constant("pi", &[], |_| std::f64::consts::PI),
-    window_with("predict_linear", &[Matrix, Scalar], rate::predict_linear, |_| {
-        Ok(())
-    }),
+    window_with("predict_linear", &[Matrix, Scalar], rate::predict_linear, |_| Ok(())),
     window("present_over_time", |_, _| Some(1.0)),
-    window_with(
-        "quantile_over_time",
-        &[Scalar, Matrix],
-        over_time::quantile,
-        |_| Ok(()),
-    ),
+    window_with("quantile_over_time", &[Scalar, Matrix], over_time::quantile, |_| Ok(())),
     element("rad", &[Vector], |v, _| Some(v * std::f64::consts::PI / 180.0)),
     special("range", &[], Arity::Exact, Scalar, Special::Range),
     window("rate", rate::rate),
@@ -345,20 +248,8 @@ static BUILTINS: &[Builtin] = &[
     element("sin", &[Vector], |v, _| Some(v.sin())),
     element("sinh", &[Vector], |v, _| Some(v.sinh())),
     special("sort", &[Vector], Arity::Exact, Vector, Special::Sort),
-    special(
-        "sort_by_label",
-        &[Vector, String],
-        Arity::Repeated,
-        Vector,
-        Special::SortByLabel,
-    ),
-    special(
-        "sort_by_label_desc",
-        &[Vector, String],
-        Arity::Repeated,
-        Vector,
-        Special::SortByLabelDesc,
-    ),
+    special("sort_by_label", &[Vector, String], Arity::Repeated, Vector, Special::SortByLabel),
+    special("sort_by_label_desc", &[Vector, String], Arity::Repeated, Vector, Special::SortByLabelDesc),
     special("sort_desc", &[Vector], Arity::Exact, Vector, Special::SortDesc),
     element("sqrt", &[Vector], |v, _| Some(v.sqrt())),
     special("start", &[], Arity::Exact, Scalar, Special::Start),
@@ -370,12 +261,8 @@ static BUILTINS: &[Builtin] = &[
     element("tanh", &[Vector], |v, _| Some(v.tanh())),
     special("time", &[], Arity::Exact, Scalar, Special::Time),
     special("timestamp", &[Vector], Arity::Exact, Vector, Special::Timestamp),
-    window("ts_of_first_over_time", |w, _| {
-        w.samples.first().map(|sample| sample.at.as_secs_f64())
-    }),
-    window("ts_of_last_over_time", |w, _| {
-        w.samples.last().map(|sample| sample.at.as_secs_f64())
-    }),
+    window("ts_of_first_over_time", |w, _| w.samples.first().map(|sample| sample.at.as_secs_f64())),
+    window("ts_of_last_over_time", |w, _| w.samples.last().map(|sample| sample.at.as_secs_f64())),
     window("ts_of_max_over_time", over_time::time_of_max),
     window("ts_of_min_over_time", over_time::time_of_min),
     special("vector", &[Scalar], Arity::Exact, Vector, Special::Vector),

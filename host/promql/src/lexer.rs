@@ -28,16 +28,8 @@ pub(crate) enum TokenKind {
 
 /// Tokens of a text; the last one is an end or an error.
 pub(crate) fn tokenize(text: &str) -> Vec<Token> {
-    Lexer {
-        text,
-        at: 0,
-        tokens: Vec::new(),
-        parens: 0,
-        braces: false,
-        brackets: false,
-        colon_seen: false,
-    }
-    .run()
+    Lexer { text, at: 0, tokens: Vec::new(), parens: 0, braces: false, brackets: false, colon_seen: false }
+        .run()
 }
 
 struct Lexer<'a> {
@@ -88,17 +80,11 @@ impl Lexer<'_> {
     }
 
     fn push(&mut self, kind: TokenKind, start: usize) {
-        self.tokens.push(Token {
-            kind,
-            span: Span::new(start, self.at),
-        });
+        self.tokens.push(Token { kind, span: Span::new(start, self.at) });
     }
 
     fn push_fault(&mut self, start: usize, message: String) {
-        self.tokens.push(Token {
-            kind: TokenKind::Error(message),
-            span: Span::new(start, self.text.len()),
-        });
+        self.tokens.push(Token { kind: TokenKind::Error(message), span: Span::new(start, self.text.len()) });
     }
 
     fn skip_blanks(&mut self) {
@@ -159,22 +145,15 @@ impl Lexer<'_> {
     }
 
     fn operator(&mut self, c: char) -> Result<(), Fault> {
-        const OPERATORS: [&str; 13] = [
-            "==", "!=", ">=", "<=", "=~", "!~", "+", "-", "*", "/", "%", "^", "@",
-        ];
+        const OPERATORS: [&str; 13] = ["==", "!=", ">=", "<=", "=~", "!~", "+", "-", "*", "/", "%", "^", "@"];
         let rest = &self.text[self.at..];
         let start = self.at;
         if rest.starts_with("=~") || c == '!' && !rest.starts_with("!=") {
-            let next = rest
-                .chars()
-                .nth(1)
-                .map_or_else(|| "end of input".to_owned(), |next| format!("{next:?}"));
+            let next =
+                rest.chars().nth(1).map_or_else(|| "end of input".to_owned(), |next| format!("{next:?}"));
             return Err((start, format!("unexpected character after '{c}': {next}")));
         }
-        let found = OPERATORS
-            .into_iter()
-            .chain([">", "<"])
-            .find(|op| rest.starts_with(op));
+        let found = OPERATORS.into_iter().chain([">", "<"]).find(|op| rest.starts_with(op));
         match found {
             Some(op) => {
                 self.at += op.len();
@@ -201,10 +180,7 @@ impl Lexer<'_> {
             '=' if two.is_none() => self.punct(c),
             '!' if two.is_none() => {
                 let next = rest.chars().nth(1).unwrap_or('\0');
-                Err((
-                    start,
-                    format!("unexpected character after '!' inside braces: {next:?}"),
-                ))
+                Err((start, format!("unexpected character after '!' inside braces: {next:?}")))
             }
             _ => match two {
                 Some(op) => {
@@ -224,10 +200,9 @@ impl Lexer<'_> {
                 self.brackets = false;
                 self.punct(c)
             }
-            ':' if self.colon_seen => Err((
-                start,
-                "unexpected second colon(:) in duration expression".to_owned(),
-            )),
+            ':' if self.colon_seen => {
+                Err((start, "unexpected second colon(:) in duration expression".to_owned()))
+            }
             ':' => {
                 self.colon_seen = true;
                 self.punct(c)
@@ -238,10 +213,7 @@ impl Lexer<'_> {
             '0'..='9' | '.' => self.number(),
             'a'..='z' | 'A'..='Z' | '_' => {
                 const FUNCTIONS: [&str; 4] = ["step", "range", "min_of", "max_of"];
-                let length = self.text[self.at..]
-                    .bytes()
-                    .take_while(|&b| is_word_byte(b))
-                    .count();
+                let length = self.text[self.at..].bytes().take_while(|&b| is_word_byte(b)).count();
                 let word = &self.text[start..start + length];
                 if FUNCTIONS.iter().any(|name| word.eq_ignore_ascii_case(name)) {
                     self.word(false)
@@ -249,10 +221,7 @@ impl Lexer<'_> {
                     Err((start, format!("unexpected character: {c:?}, expected ':'")))
                 }
             }
-            _ => Err((
-                start,
-                format!("unexpected character in duration expression: {c:?}"),
-            )),
+            _ => Err((start, format!("unexpected character in duration expression: {c:?}"))),
         }
     }
 
@@ -346,10 +315,7 @@ impl Lexer<'_> {
             self.at += 1;
         }
         let end = self.at.min(self.text.len());
-        Err((
-            start,
-            format!("bad number or duration syntax: {:?}", &self.text[start..end]),
-        ))
+        Err((start, format!("bad number or duration syntax: {:?}", &self.text[start..end])))
     }
 
     /// Reads a number as far as it goes; false leaves the position behind the last character that was looked at.
@@ -360,11 +326,7 @@ impl Lexer<'_> {
             self.at += 2;
         }
         let is_digit = |b: u8| {
-            if hex {
-                b.is_ascii_hexdigit()
-            } else {
-                b.is_ascii_digit()
-            }
+            if hex { b.is_ascii_hexdigit() } else { b.is_ascii_digit() }
         };
         let (mut dot, mut exponent) = (false, false);
         loop {
@@ -459,9 +421,7 @@ pub(crate) fn unquote(token: &str) -> String {
 /// Appends what the escape sequence at the start of a text stands for; returns its length.
 fn push_escape(text: &str, bytes: &mut Vec<u8>) -> usize {
     let number = |from: usize, digits: usize, radix| {
-        text.get(from..from + digits)
-            .and_then(|digits| u32::from_str_radix(digits, radix).ok())
-            .unwrap_or(0)
+        text.get(from..from + digits).and_then(|digits| u32::from_str_radix(digits, radix).ok()).unwrap_or(0)
     };
     let mut push_char = |value| {
         let c = char::from_u32(value).unwrap_or(char::REPLACEMENT_CHARACTER);
@@ -511,11 +471,7 @@ mod tests {
             assert_eq!(kinds(number), [TokenKind::Number, TokenKind::End], "{number}");
         }
         for duration in ["5m", "1h30m", "10ms", "1d2h3m4s5ms"] {
-            assert_eq!(
-                kinds(duration),
-                [TokenKind::Duration, TokenKind::End],
-                "{duration}"
-            );
+            assert_eq!(kinds(duration), [TokenKind::Duration, TokenKind::End], "{duration}");
         }
         for bad in ["5mm", "5m1", "2.5.", "0deadbeef", "1_", "1__0"] {
             assert!(matches!(kinds(bad)[..], [TokenKind::Error(_)]), "{bad}");
@@ -532,10 +488,7 @@ mod tests {
     #[test]
     fn never_splits_a_character() {
         for text in ["\"ü", "ü", "1ü", "a{ü}", "x[5ü]", "'\\ü'", "5mü", "0xü"] {
-            assert!(
-                matches!(tokenize(text).last().unwrap().kind, TokenKind::Error(_)),
-                "{text}"
-            );
+            assert!(matches!(tokenize(text).last().unwrap().kind, TokenKind::Error(_)), "{text}");
         }
     }
 }

@@ -52,26 +52,12 @@ const RESERVED: [&str; 15] = [
 /// Parses and checks a query; `plugins` are the functions that it may call besides the built-in ones.
 pub fn parse(text: &str, plugins: &FunctionRegistry) -> Result<Ast, ParseError> {
     if text.len() > MAX_QUERY_BYTES {
-        let message = format!(
-            "query of {} bytes is longer than the limit of {MAX_QUERY_BYTES}",
-            text.len()
-        );
+        let message = format!("query of {} bytes is longer than the limit of {MAX_QUERY_BYTES}", text.len());
         return Err(ParseError::new(text, Span::new(0, 0), message));
     }
-    let mut parser = Parser {
-        text,
-        tokens: tokenize(text),
-        at: 0,
-        depth: 0,
-        regexes: 0,
-        nodes: Vec::new(),
-    };
+    let mut parser = Parser { text, tokens: tokenize(text), at: 0, depth: 0, regexes: 0, nodes: Vec::new() };
     if parser.peek().kind == TokenKind::End {
-        return Err(ParseError::new(
-            text,
-            Span::new(0, 0),
-            "no expression found in input",
-        ));
+        return Err(ParseError::new(text, Span::new(0, 0), "no expression found in input"));
     }
     parser.expression(0)?;
     if parser.peek().kind != TokenKind::End {
@@ -86,17 +72,12 @@ pub fn parse(text: &str, plugins: &FunctionRegistry) -> Result<Ast, ParseError> 
 pub(crate) fn is_reserved_word(word: &str) -> bool {
     let is = |name: &&str| word.eq_ignore_ascii_case(name);
     // Aggregations of Prometheus that this engine does not offer keep their names, too.
-    RESERVED
-        .iter()
-        .chain(&["limitk", "limit_ratio", "inf", "nan", "info"])
-        .any(is)
+    RESERVED.iter().chain(&["limitk", "limit_ratio", "inf", "nan", "info"]).any(is)
         || aggregate_op(word).is_some()
 }
 
 fn aggregate_op(word: &str) -> Option<AggregateOp> {
-    AggregateOp::ALL
-        .into_iter()
-        .find(|op| word.eq_ignore_ascii_case(op.as_str()))
+    AggregateOp::ALL.into_iter().find(|op| word.eq_ignore_ascii_case(op.as_str()))
 }
 
 /// Whether it is `without`, and its labels.
@@ -140,15 +121,8 @@ impl Parser<'_> {
         };
         self.advance();
         let expr = self.expression(ABOVE_MULTIPLICATION)?;
-        let span = Span {
-            start: sign.span.start,
-            end: self.span(expr).end,
-        };
-        if let Expr::Number {
-            value,
-            duration: false,
-        } = self.nodes[expr.0 as usize].expr
-        {
+        let span = Span { start: sign.span.start, end: self.span(expr).end };
+        if let Expr::Number { value, duration: false } = self.nodes[expr.0 as usize].expr {
             return self.signed_number(span, expr, if negate { -value } else { value });
         }
         let value_type = self.value_type(expr);
@@ -158,10 +132,7 @@ impl Parser<'_> {
     /// A sign becomes part of the number, as in Prometheus.
     fn signed_number(&mut self, span: Span, id: NodeId, value: f64) -> Result<NodeId, ParseError> {
         let node = &mut self.nodes[id.0 as usize];
-        node.expr = Expr::Number {
-            value,
-            duration: false,
-        };
+        node.expr = Expr::Number { value, duration: false };
         node.span = span;
         Ok(id)
     }
@@ -211,20 +182,9 @@ impl Parser<'_> {
         let word = self.peek().span.slice(self.text);
         let called = self.token_ahead(1).kind == TokenKind::Punct("(");
         if word.eq_ignore_ascii_case("inf") || word.eq_ignore_ascii_case("nan") {
-            let value = if word.eq_ignore_ascii_case("inf") {
-                f64::INFINITY
-            } else {
-                f64::NAN
-            };
+            let value = if word.eq_ignore_ascii_case("inf") { f64::INFINITY } else { f64::NAN };
             let span = self.advance().span;
-            return self.push(
-                span,
-                ValueType::Scalar,
-                Expr::Number {
-                    value,
-                    duration: false,
-                },
-            );
+            return self.push(span, ValueType::Scalar, Expr::Number { value, duration: false });
         }
         if let Some(op) = aggregate_op(word)
             && (called || self.word_ahead_is(1, "by") || self.word_ahead_is(1, "without"))
@@ -234,20 +194,13 @@ impl Parser<'_> {
         if operators::is_infix_keyword(word) {
             return Err(self.unexpected("", ""));
         }
-        if called && !word.contains(':') {
-            self.call()
-        } else {
-            self.selector(Some(self.peek().span))
-        }
+        if called && !word.contains(':') { self.call() } else { self.selector(Some(self.peek().span)) }
     }
 
     fn call(&mut self) -> Result<NodeId, ParseError> {
         let name = self.advance().span;
         let args = self.arguments()?;
-        let span = Span {
-            start: name.start,
-            end: self.previous_end(),
-        };
+        let span = Span { start: name.start, end: self.previous_end() };
         let function: Arc<str> = name.slice(self.text).into();
         let value_type = check::return_type(&function);
         self.push(span, value_type, Expr::Call { function, args })
@@ -285,10 +238,7 @@ impl Parser<'_> {
         if grouping.is_none() {
             grouping = self.grouping()?;
         }
-        let span = Span {
-            start,
-            end: self.previous_end(),
-        };
+        let span = Span { start, end: self.previous_end() };
         let wanted = 1 + usize::from(op.param_type().is_some());
         let (expr, param) = match args[..] {
             [] => {
@@ -309,17 +259,7 @@ impl Parser<'_> {
             }
         };
         let (without, labels) = grouping.unwrap_or_default();
-        self.push(
-            span,
-            ValueType::Vector,
-            Expr::Aggregate(Aggregate {
-                op,
-                expr,
-                param,
-                without,
-                labels,
-            }),
-        )
+        self.push(span, ValueType::Vector, Expr::Aggregate(Aggregate { op, expr, param, without, labels }))
     }
 
     /// `by (a, b)` or `without (a, b)`, if it stands here.
@@ -366,28 +306,24 @@ impl Parser<'_> {
             return Ok((millis as f64 / 1000.0, true));
         }
         let value = parse_number(text).ok_or_else(|| {
-            fault(format!(
-                "error parsing number: strconv.ParseFloat: parsing {text:?}: value out of range"
-            ))
+            fault(format!("error parsing number: strconv.ParseFloat: parsing {text:?}: value out of range"))
         })?;
         Ok((value, false))
     }
 
     fn duration_ms(&self, token: &Token) -> Result<i64, ParseError> {
         let text = token.span.slice(self.text);
-        parse_prometheus(text)
-            .map(bellwether_model::time::millis)
-            .map_err(|_| {
-                let unit = text.bytes().rev().take_while(u8::is_ascii_alphabetic).count();
-                let unit = &text[text.len() - unit..];
-                let known = ["ms", "s", "m", "h", "d", "w", "y"].contains(&unit);
-                let message = if known {
-                    format!("not a valid duration string: {text:?}")
-                } else {
-                    format!("unknown unit {unit:?} in duration {text:?}")
-                };
-                ParseError::new(self.text, token.span, message)
-            })
+        parse_prometheus(text).map(bellwether_model::time::millis).map_err(|_| {
+            let unit = text.bytes().rev().take_while(u8::is_ascii_alphabetic).count();
+            let unit = &text[text.len() - unit..];
+            let known = ["ms", "s", "m", "h", "d", "w", "y"].contains(&unit);
+            let message = if known {
+                format!("not a valid duration string: {text:?}")
+            } else {
+                format!("unknown unit {unit:?} in duration {text:?}")
+            };
+            ParseError::new(self.text, token.span, message)
+        })
     }
 }
 

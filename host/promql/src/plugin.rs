@@ -104,10 +104,7 @@ fn check_signature(signature: &DetectorFunction) -> Result<(), RegisterError> {
         return Err(RegisterError::Reserved(name));
     }
     if signature.windows == 0 || signature.windows > MAX_WINDOWS {
-        return Err(RegisterError::BadWindows {
-            name,
-            windows: signature.windows,
-        });
+        return Err(RegisterError::BadWindows { name, windows: signature.windows });
     }
     let defaults = signature.params.iter().map(|param| param.default.is_some());
     if !defaults.is_sorted() {

@@ -34,10 +34,7 @@ struct Printer<'a, 'f, 'o> {
 impl Printer<'_, '_, '_> {
     fn node(&mut self, id: NodeId) -> fmt::Result {
         match self.ast.expr(id) {
-            Expr::Number {
-                value,
-                duration: true,
-            } => self.duration((value * 1000.0).round() as i64),
+            Expr::Number { value, duration: true } => self.duration((value * 1000.0).round() as i64),
             // Without the sign: `+Inf ^ 2` would be read as `+(Inf ^ 2)`.
             Expr::Number { value, .. } => self.f.write_str(number(*value).trim_start_matches('+')),
             Expr::String(text) => write!(self.f, "{}", Quoted(text)),
@@ -84,11 +81,7 @@ impl Printer<'_, '_, '_> {
 
     fn duration(&mut self, millis: i64) -> fmt::Result {
         let sign = if millis < 0 { "-" } else { "" };
-        write!(
-            self.f,
-            "{sign}{}",
-            PrometheusDuration(Duration::from_millis(millis.unsigned_abs()))
-        )
+        write!(self.f, "{sign}{}", PrometheusDuration(Duration::from_millis(millis.unsigned_abs())))
     }
 
     fn window(&mut self, selector: NodeId, range_ms: i64) -> fmt::Result {
@@ -112,13 +105,8 @@ impl Printer<'_, '_, '_> {
         if plain.is_some() && written.is_empty() {
             return Ok(());
         }
-        let quoted = name
-            .filter(|_| plain.is_none())
-            .map(|name| Quoted(name).to_string());
-        let parts: Vec<String> = quoted
-            .into_iter()
-            .chain(written.iter().map(Matcher::to_string))
-            .collect();
+        let quoted = name.filter(|_| plain.is_none()).map(|name| Quoted(name).to_string());
+        let parts: Vec<String> = quoted.into_iter().chain(written.iter().map(Matcher::to_string)).collect();
         write!(self.f, "{{{}}}", parts.join(","))
     }
 
@@ -149,8 +137,7 @@ impl Printer<'_, '_, '_> {
         }
         let matching = &binary.matching;
         if matching.explicit {
-            self.f
-                .write_str(if matching.on { " on (" } else { " ignoring (" })?;
+            self.f.write_str(if matching.on { " on (" } else { " ignoring (" })?;
             self.labels(&matching.labels)?;
             self.f.write_str(")")?;
         }
@@ -164,10 +151,7 @@ impl Printer<'_, '_, '_> {
             self.labels(&matching.include)?;
             self.f.write_str(")")?;
         }
-        for (word, value) in [
-            ("fill_left", matching.fill_left),
-            ("fill_right", matching.fill_right),
-        ] {
+        for (word, value) in [("fill_left", matching.fill_left), ("fill_right", matching.fill_right)] {
             if let Some(value) = value {
                 write!(self.f, " {word} ({})", number(value))?;
             }
@@ -179,8 +163,7 @@ impl Printer<'_, '_, '_> {
     fn aggregate(&mut self, aggregate: &Aggregate) -> fmt::Result {
         self.f.write_str(aggregate.op.as_str())?;
         if aggregate.without || !aggregate.labels.is_empty() {
-            self.f
-                .write_str(if aggregate.without { " without (" } else { " by (" })?;
+            self.f.write_str(if aggregate.without { " without (" } else { " by (" })?;
             self.labels(&aggregate.labels)?;
             self.f.write_str(") ")?;
         }
@@ -204,16 +187,7 @@ impl Printer<'_, '_, '_> {
 
 /// Names that would be read as something else without quotes.
 fn is_other_word(name: &str) -> bool {
-    [
-        "inf",
-        "nan",
-        "on",
-        "ignoring",
-        "group_left",
-        "group_right",
-        "bool",
-        "atan2",
-    ]
-    .iter()
-    .any(|word| name.eq_ignore_ascii_case(word))
+    ["inf", "nan", "on", "ignoring", "group_left", "group_right", "bool", "atan2"]
+        .iter()
+        .any(|word| name.eq_ignore_ascii_case(word))
 }

@@ -22,10 +22,7 @@ pub struct Signal {
 
 impl Query {
     pub(crate) fn new(text: &str, ast: Ast) -> Self {
-        Self {
-            text: text.to_owned(),
-            ast,
-        }
+        Self { text: text.to_owned(), ast }
     }
 
     /// The text as it was given.
@@ -63,19 +60,16 @@ impl Query {
             return None;
         }
         let threshold = self.number(binary.right)?;
-        Some(Signal {
-            text: self.ast.span(binary.left).slice(&self.text).to_owned(),
-            threshold,
-        })
+        Some(Signal { text: self.ast.span(binary.left).slice(&self.text).to_owned(), threshold })
     }
 
     fn number(&self, id: NodeId) -> Option<f64> {
         match self.ast.expr(id) {
             Expr::Number { value, .. } => Some(*value),
             Expr::Paren(inner) => self.number(*inner),
-            Expr::Unary { negate, expr } => self
-                .number(*expr)
-                .map(|value| if *negate { -value } else { value }),
+            Expr::Unary { negate, expr } => {
+                self.number(*expr).map(|value| if *negate { -value } else { value })
+            }
             _ => None,
         }
     }

@@ -23,18 +23,11 @@ impl KahanSum {
     }
 
     pub(crate) fn total(self) -> f64 {
-        if self.sum.is_infinite() {
-            self.sum
-        } else {
-            self.sum + self.compensation
-        }
+        if self.sum.is_infinite() { self.sum } else { self.sum + self.compensation }
     }
 
     fn scaled(self, by: f64) -> Self {
-        Self {
-            sum: self.sum * by,
-            compensation: self.compensation * by,
-        }
+        Self { sum: self.sum * by, compensation: self.compensation * by }
     }
 }
 
@@ -46,10 +39,7 @@ pub(crate) fn sum(values: &[f64]) -> f64 {
 
 /// The mean; goes over to an incremental mean where the sum would overflow, as Prometheus 3.
 pub(crate) fn mean(values: &[f64]) -> f64 {
-    let mut sum = KahanSum {
-        sum: values[0],
-        compensation: 0.0,
-    };
+    let mut sum = KahanSum { sum: values[0], compensation: 0.0 };
     for (at, &value) in values.iter().enumerate().skip(1) {
         let mut next = sum;
         next.add(value);
@@ -88,20 +78,12 @@ pub(crate) fn standard_deviation(values: &[f64]) -> f64 {
 
 /// The smallest value; NaN only if there is nothing else.
 pub(crate) fn min(values: &[f64]) -> f64 {
-    values
-        .iter()
-        .copied()
-        .reduce(|a, b| if b < a || a.is_nan() { b } else { a })
-        .unwrap_or(f64::NAN)
+    values.iter().copied().reduce(|a, b| if b < a || a.is_nan() { b } else { a }).unwrap_or(f64::NAN)
 }
 
 /// The largest value; NaN only if there is nothing else.
 pub(crate) fn max(values: &[f64]) -> f64 {
-    values
-        .iter()
-        .copied()
-        .reduce(|a, b| if b > a || a.is_nan() { b } else { a })
-        .unwrap_or(f64::NAN)
+    values.iter().copied().reduce(|a, b| if b > a || a.is_nan() { b } else { a }).unwrap_or(f64::NAN)
 }
 
 /// The φ-quantile with linear interpolation. Outside of 0..=1 it is infinite; NaNs count as the smallest values.
@@ -110,11 +92,7 @@ pub(crate) fn quantile(phi: f64, values: &[f64]) -> f64 {
         return f64::NAN;
     }
     if !(0.0..=1.0).contains(&phi) {
-        return if phi < 0.0 {
-            f64::NEG_INFINITY
-        } else {
-            f64::INFINITY
-        };
+        return if phi < 0.0 { f64::NEG_INFINITY } else { f64::INFINITY };
     }
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(|a, b| b.is_nan().cmp(&a.is_nan()).then(a.total_cmp(b)));

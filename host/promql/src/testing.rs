@@ -76,16 +76,8 @@ pub fn run_file(path: &Path) -> Report {
         Ok(text) => run_text(&name, &text),
         Err(error) => {
             let reason = format!("cannot read the file: {error}");
-            let finding = Finding {
-                file: name,
-                line: 0,
-                query: String::new(),
-                reason,
-            };
-            Report {
-                failures: vec![finding],
-                ..Report::default()
-            }
+            let finding = Finding { file: name, line: 0, query: String::new(), reason };
+            Report { failures: vec![finding], ..Report::default() }
         }
     }
 }

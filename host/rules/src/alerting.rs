@@ -96,7 +96,14 @@ pub struct Transition {
 impl AlertingRule {
     /// A rule without alerts yet.
     pub fn new(alert: String, query: Query, holds: Holds) -> Self {
-        Self { alert, query, holds, labels: Vec::new(), annotations: Vec::new(), active: FxHashMap::default() }
+        Self {
+            alert,
+            query,
+            holds,
+            labels: Vec::new(),
+            annotations: Vec::new(),
+            active: FxHashMap::default(),
+        }
     }
 
     /// Its alerts, resolved ones included, sorted by labels.
@@ -210,7 +217,13 @@ impl AlertingRule {
         (labels.build(), Labels::from_pairs(annotations))
     }
 
-    fn collect(&mut self, at: Timestamp, interval: Duration, env: &GroupEnv<'_>, outcome: &mut AlertingOutcome) {
+    fn collect(
+        &mut self,
+        at: Timestamp,
+        interval: Duration,
+        env: &GroupEnv<'_>,
+        outcome: &mut AlertingOutcome,
+    ) {
         let valid_for = RESEND_DELAY.max(interval) * VALIDITY_FACTOR;
         let generator_url = env.generator_url(self.query.text());
         for alert in self.active.values_mut() {

@@ -230,7 +230,8 @@ impl Reader<'_> {
             return None;
         }
         let own = rule.labels.unwrap_or_default();
-        let own = own.into_iter().filter(|(name, value)| self.label_name_is_good(name, value)).collect::<Vec<_>>();
+        let own =
+            own.into_iter().filter(|(name, value)| self.label_name_is_good(name, value)).collect::<Vec<_>>();
         let own = own.into_iter().map(|(name, value)| (name, value.value));
         let mut labels = group_labels.clone();
         labels.extend(own);
@@ -298,8 +299,12 @@ impl RuleSpec {
     /// Identity within all rules of the host, but for repetitions.
     pub(crate) fn key_within(&self, group: &RuleGroupSpec) -> String {
         let labels: Vec<String> = match self {
-            Self::Alerting(rule) => rule.labels.iter().map(|label| format!("{}={:?}", label.name, label.text)).collect(),
-            Self::Recording(rule) => rule.labels.iter().map(|(name, text)| format!("{name}={text:?}")).collect(),
+            Self::Alerting(rule) => {
+                rule.labels.iter().map(|label| format!("{}={:?}", label.name, label.text)).collect()
+            }
+            Self::Recording(rule) => {
+                rule.labels.iter().map(|(name, text)| format!("{name}={text:?}")).collect()
+            }
         };
         format!("{};{};{};{{{}}}", group.file, group.name, self.name(), labels.join(","))
     }

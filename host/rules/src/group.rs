@@ -71,7 +71,9 @@ impl GroupEnv<'_> {
         let mut url = format!("{}/graph?g0.expr=", self.external_url.trim_end_matches('/'));
         for byte in expression.bytes() {
             match byte {
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => url.push(char::from(byte)),
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                    url.push(char::from(byte));
+                }
                 b' ' => url.push('+'),
                 byte => url.push_str(&format!("%{byte:02X}")),
             }
@@ -208,7 +210,9 @@ impl Group {
         let mut by_key: FxHashMap<String, Rule> =
             former.rules.into_iter().map(|rule| (rule.key.clone(), rule)).collect();
         for rule in &mut self.rules {
-            let Some(old) = by_key.remove(&rule.key) else { continue };
+            let Some(old) = by_key.remove(&rule.key) else {
+                continue;
+            };
             rule.previous = old.previous;
             rule.status = old.status;
             if let (RuleKind::Alerting(new), RuleKind::Alerting(old)) = (&mut rule.kind, old.kind) {

@@ -107,9 +107,9 @@ impl RuleAlertState {
     /// When the condition began to hold.
     pub const fn active_at(self) -> Timestamp {
         match self {
-            Self::Pending { active_at } | Self::Firing { active_at, .. } | Self::Resolved { active_at, .. } => {
-                active_at
-            }
+            Self::Pending { active_at }
+            | Self::Firing { active_at, .. }
+            | Self::Resolved { active_at, .. } => active_at,
         }
     }
 
@@ -175,7 +175,9 @@ mod tests {
         let rule = holds(0, 60);
         let firing = RuleAlertState::begin(at(0), rule);
         let kept = firing.step(at(15), false, rule).unwrap();
-        assert!(matches!(kept, RuleAlertState::Firing { condition: Condition::KeptSince(since), .. } if since == at(15)));
+        assert!(
+            matches!(kept, RuleAlertState::Firing { condition: Condition::KeptSince(since), .. } if since == at(15))
+        );
         let back = kept.step(at(30), true, rule).unwrap();
         assert!(matches!(back, RuleAlertState::Firing { condition: Condition::Holds, .. }));
         let over = kept.step(at(75), false, rule).unwrap();

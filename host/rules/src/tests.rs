@@ -66,7 +66,8 @@ impl bellwether_model::Queryable for World {
         _max_samples: usize,
     ) -> Result<Vec<bellwether_model::Series>, bellwether_model::QueryError> {
         let all = self.series.lock().unwrap();
-        let matching = all.iter().filter(|series| bellwether_model::matcher::all_match(matchers, &series.labels));
+        let matching =
+            all.iter().filter(|series| bellwether_model::matcher::all_match(matchers, &series.labels));
         let cut = matching.map(|series| bellwether_model::Series {
             labels: series.labels.clone(),
             samples: series.samples.iter().filter(|s| s.at >= start && s.at <= end).copied().collect(),
@@ -88,7 +89,8 @@ struct OurEngine<'a>(&'a World);
 
 impl Evaluator for OurEngine<'_> {
     fn evaluate(&self, query: &Query, at: Timestamp) -> Result<Vec<InstantSample>, RuleError> {
-        let answer = engine().instant(query, self.0, at).map_err(|error| RuleError::Query(error.to_string()))?;
+        let answer =
+            engine().instant(query, self.0, at).map_err(|error| RuleError::Query(error.to_string()))?;
         match answer.value {
             Value::Vector(samples) => Ok(samples),
             other => Err(RuleError::Query(format!("{other:?}"))),
@@ -107,7 +109,8 @@ fn engine() -> Engine {
 }
 
 fn group(yaml: &str) -> Group {
-    let mut specs = parse_rule_file("test.yml", yaml, &engine(), INTERVAL).expect("the rules of the test are good");
+    let mut specs =
+        parse_rule_file("test.yml", yaml, &engine(), INTERVAL).expect("the rules of the test are good");
     Group::new(specs.remove(0), Schedule::aligned(INTERVAL))
 }
 
@@ -152,7 +155,11 @@ fn fires_after_hold_says_so_once_and_resolves() {
     assert_eq!(alert.annotations.value("hottest"), "91");
     assert_eq!((alert.starts_at, alert.ends_at), (at(30), at(30 + 240)));
     assert_eq!(alert.generator_url, "http://host:9090/graph?g0.expr=temp_celsius+%3E+85&g0.tab=1");
-    assert_eq!(world.last(&[("__name__", "ALERTS"), ("alertstate", "pending")]), None, "ended by a stale marker");
+    assert_eq!(
+        world.last(&[("__name__", "ALERTS"), ("alertstate", "pending")]),
+        None,
+        "ended by a stale marker"
+    );
     assert_eq!(world.last(&[("__name__", "ALERTS"), ("alertstate", "firing")]), Some(1.0));
     assert_eq!(world.last(&[("__name__", "ALERTS_FOR_STATE")]), Some(0.0));
 
@@ -276,10 +283,14 @@ groups:
         (14, "invalid recording rule name"),
         (14, "invalid field 'for'"),
     ] {
-        assert!(lines.iter().any(|(l, m)| *l == line && m.contains(part)), "no {part:?} at {line} in {lines:#?}");
+        assert!(
+            lines.iter().any(|(l, m)| *l == line && m.contains(part)),
+            "no {part:?} at {line} in {lines:#?}"
+        );
     }
     assert!(errors.iter().all(|error| error.hint.is_some()));
-    let unknown = parse_rule_file("r.yml", "groups: [{name: g, rulez: []}]", &engine(), INTERVAL).unwrap_err();
+    let unknown =
+        parse_rule_file("r.yml", "groups: [{name: g, rulez: []}]", &engine(), INTERVAL).unwrap_err();
     assert_eq!(unknown[0].hint.as_deref(), Some("did you mean `rules`?"));
 }
 

@@ -66,22 +66,10 @@ pub struct SubjectStatus {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error("plugin {plugin} is paused for {subject:?} for another {} ms after a crash", .remaining.as_millis())]
-    Paused {
-        plugin: String,
-        subject: String,
-        remaining: Duration,
-    },
+    Paused { plugin: String, subject: String, remaining: Duration },
     #[error("plugin {plugin} is in quarantine for {subject:?} for another {} s: {last}", .remaining.as_secs())]
-    Quarantined {
-        plugin: String,
-        subject: String,
-        remaining: Duration,
-        last: CrashText,
-    },
-    #[error(
-        "plugin {plugin} is in quarantine: it crashed for {} subjects",
-        SUBJECTS_OF_A_BAD_PLUGIN
-    )]
+    Quarantined { plugin: String, subject: String, remaining: Duration, last: CrashText },
+    #[error("plugin {plugin} is in quarantine: it crashed for {} subjects", SUBJECTS_OF_A_BAD_PLUGIN)]
     WholePlugin { plugin: String },
 }
 
@@ -137,23 +125,12 @@ impl Blame {
             let (plugin, subject) = (plugin.to_owned(), subject.to_owned());
             if record.is_quarantined() {
                 let last = CrashText(record.last.cause.to_string());
-                return Err(Refusal::Quarantined {
-                    plugin,
-                    subject,
-                    remaining,
-                    last,
-                });
+                return Err(Refusal::Quarantined { plugin, subject, remaining, last });
             }
-            return Err(Refusal::Paused {
-                plugin,
-                subject,
-                remaining,
-            });
+            return Err(Refusal::Paused { plugin, subject, remaining });
         }
         if is_bad(&records, now) {
-            return Err(Refusal::WholePlugin {
-                plugin: plugin.to_owned(),
-            });
+            return Err(Refusal::WholePlugin { plugin: plugin.to_owned() });
         }
         Ok(())
     }
@@ -172,14 +149,7 @@ impl Blame {
             forget_oldest(&mut records);
         }
         let strikes = counted_before.saturating_add(1);
-        records.insert(
-            crash.subject.clone(),
-            Record {
-                strikes,
-                crashed_at: now,
-                last: crash,
-            },
-        );
+        records.insert(crash.subject.clone(), Record { strikes, crashed_at: now, last: crash });
     }
 
     /// Whether the plugin as a whole is at fault.
@@ -190,10 +160,7 @@ impl Blame {
     /// All subjects that crashed lately.
     pub(crate) fn subjects(&self) -> Vec<SubjectStatus> {
         let now = Instant::now();
-        self.lock()
-            .iter()
-            .map(|(subject, record)| status(subject, record, now))
-            .collect()
+        self.lock().iter().map(|(subject, record)| status(subject, record, now)).collect()
     }
 
     /// Forgets a subject's crashes, or all of them: the operator says that the cause is gone.
@@ -216,10 +183,8 @@ fn is_bad(records: &BTreeMap<String, Record>, now: Instant) -> bool {
 }
 
 fn forget_oldest(records: &mut BTreeMap<String, Record>) {
-    let oldest = records
-        .iter()
-        .min_by_key(|(_, record)| record.crashed_at)
-        .map(|(subject, _)| subject.clone());
+    let oldest =
+        records.iter().min_by_key(|(_, record)| record.crashed_at).map(|(subject, _)| subject.clone());
     if let Some(subject) = oldest {
         records.remove(&subject);
     }
@@ -271,10 +236,7 @@ mod tests {
         tokio::time::advance(QUARANTINE).await;
         assert_eq!(blame.admit("p", "a"), Ok(()), "one trial");
         blame.strike(crash("a"));
-        assert!(
-            matches!(blame.admit("p", "a"), Err(Refusal::Quarantined { .. })),
-            "the trial failed"
-        );
+        assert!(matches!(blame.admit("p", "a"), Err(Refusal::Quarantined { .. })), "the trial failed");
         blame.pardon(Some("a"));
         assert_eq!(blame.admit("p", "a"), Ok(()));
     }
@@ -296,10 +258,7 @@ mod tests {
             (0..STRIKES).for_each(|_| blame.strike(crash(subject)));
         }
         assert!(blame.is_bad());
-        assert!(matches!(
-            blame.admit("p", "new"),
-            Err(Refusal::WholePlugin { .. })
-        ));
+        assert!(matches!(blame.admit("p", "new"), Err(Refusal::WholePlugin { .. })));
         tokio::time::advance(QUARANTINE).await;
         assert_eq!(blame.admit("p", "new"), Ok(()));
     }

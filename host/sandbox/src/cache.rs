@@ -29,9 +29,7 @@ impl CodeCache {
     pub(crate) fn open(folder: &Path) -> Result<Self, String> {
         make_private(folder).map_err(|error| error.to_string())?;
         check_private(folder)?;
-        Ok(Self {
-            folder: folder.to_path_buf(),
-        })
+        Ok(Self { folder: folder.to_path_buf() })
     }
 
     /// The code of a component, if it is there and sound.
@@ -58,10 +56,8 @@ impl CodeCache {
     /// Keeps the code of a component. A failure is logged and costs nothing but time at the next start.
     pub(crate) fn store(&self, engine: &Engine, sha256: &str, component: &Component) {
         let path = self.path(engine, sha256);
-        let written = component
-            .serialize()
-            .map_err(std::io::Error::other)
-            .and_then(|code| write(&path, &code));
+        let written =
+            component.serialize().map_err(std::io::Error::other).and_then(|code| write(&path, &code));
         if let Err(error) = written {
             warn!(path = %path.display(), %error, "cannot keep compiled code");
         }
@@ -71,15 +67,11 @@ impl CodeCache {
     fn path(&self, engine: &Engine, sha256: &str) -> PathBuf {
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        self.folder
-            .join(format!("{sha256}.{:016x}.cwasm", hasher.finish()))
+        self.folder.join(format!("{sha256}.{:016x}.cwasm", hasher.finish()))
     }
 }
 
-#[expect(
-    unsafe_code,
-    reason = "wasmtime cannot check that code is its own; the caller has"
-)]
+#[expect(unsafe_code, reason = "wasmtime cannot check that code is its own; the caller has")]
 fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
     // SAFETY: the bytes are what `Component::serialize` gave: they lie in a folder that only we can write to, under the
     // digest that we wrote with them. wasmtime itself checks that version and settings fit.
@@ -115,15 +107,10 @@ fn check_private(folder: &Path) -> Result<(), String> {
         return Err("it is no folder".into());
     }
     if metadata.mode() & 0o077 != 0 {
-        return Err(format!(
-            "others may use it (mode {:o}); remedy: chmod 700",
-            metadata.mode() & 0o777
-        ));
+        return Err(format!("others may use it (mode {:o}); remedy: chmod 700", metadata.mode() & 0o777));
     }
     let probe = folder.join(format!(".owner.{}", std::process::id()));
-    let ours = fs::write(&probe, [])
-        .and_then(|()| fs::metadata(&probe))
-        .map(|probe| probe.uid());
+    let ours = fs::write(&probe, []).and_then(|()| fs::metadata(&probe)).map(|probe| probe.uid());
     drop(fs::remove_file(&probe));
     match ours {
         Ok(uid) if uid == metadata.uid() => Ok(()),

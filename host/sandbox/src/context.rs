@@ -83,11 +83,6 @@ impl PluginContext {
 
     /// The crashes that are kept, the oldest first.
     pub(crate) fn crashes(&self) -> Vec<Crash> {
-        self.crashes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-            .cloned()
-            .collect()
+        self.crashes.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 }

@@ -62,22 +62,10 @@ impl fmt::Display for CrashCause {
         match self {
             Self::OutOfTime { budget_ms } => write!(f, "ran {budget_ms} ms without finishing"),
             Self::TooSlow { budget_ms } => {
-                write!(
-                    f,
-                    "was not over after {}",
-                    Seconds(Duration::from_millis(*budget_ms))
-                )
+                write!(f, "was not over after {}", Seconds(Duration::from_millis(*budget_ms)))
             }
-            Self::OutOfMemory {
-                wanted_bytes,
-                limit_bytes,
-            } => {
-                write!(
-                    f,
-                    "wanted {} of memory, limit {}",
-                    Mebibytes(*wanted_bytes),
-                    Mebibytes(*limit_bytes)
-                )
+            Self::OutOfMemory { wanted_bytes, limit_bytes } => {
+                write!(f, "wanted {} of memory, limit {}", Mebibytes(*wanted_bytes), Mebibytes(*limit_bytes))
             }
             Self::TooManyTableElements { wanted, limit } => {
                 write!(f, "wanted a table of {wanted}, limit {limit}")

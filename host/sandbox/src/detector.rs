@@ -46,12 +46,7 @@ impl SandboxedDetector {
         pre: DetectorPluginPre<HostState>,
         functions: Vec<DetectorFunction>,
     ) -> Self {
-        Self {
-            plugin,
-            pre,
-            functions: functions.into(),
-            warm: Arc::default(),
-        }
+        Self { plugin, pre, functions: functions.into(), warm: Arc::default() }
     }
 
     pub(crate) const fn context(&self) -> &Arc<PluginContext> {
@@ -65,9 +60,7 @@ impl SandboxedDetector {
         at: Timestamp,
         windows: &[WindowMatrix],
     ) -> Result<Verdicts, DetectorError> {
-        self.plugin
-            .admit(function)
-            .map_err(|refusal| DetectorError::Crashed(refusal.to_string()))?;
+        self.plugin.admit(function).map_err(|refusal| DetectorError::Crashed(refusal.to_string()))?;
         let limits = budget(self.plugin.limits.detector, windows);
         let columns: Vec<wit::Matrix<'_>> = windows.iter().map(matrix).collect();
         let (mut store, warm) = self.instance(function);
@@ -78,19 +71,14 @@ impl SandboxedDetector {
                 None => (self.pre.instantiate_async(&mut store).await?, 0),
             };
             let functions = bindings.bellwether_detector_functions();
-            let answer = functions
-                .call_evaluate(&mut store, function, params, at.as_millis(), &columns)
-                .await?;
+            let answer =
+                functions.call_evaluate(&mut store, function, params, at.as_millis(), &columns).await?;
             Ok((bindings, calls, answer))
         };
         match store::bounded(limits, call).await {
             Ok((bindings, calls, answer)) => {
                 let verdicts = self.judged(function, windows, answer)?;
-                self.keep(Live {
-                    store,
-                    bindings,
-                    calls: calls + 1,
-                });
+                self.keep(Live { store, bindings, calls: calls + 1 });
                 Ok(verdicts)
             }
             Err(stop) => {
@@ -103,12 +91,7 @@ impl SandboxedDetector {
     /// A warm instance, or a store for a new one.
     fn instance(&self, function: &str) -> (Store<HostState>, Option<(DetectorPlugin, u32)>) {
         let warm = self.warm.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        if let Some(Live {
-            mut store,
-            bindings,
-            calls,
-        }) = warm
-        {
+        if let Some(Live { mut store, bindings, calls }) = warm {
             function.clone_into(&mut store.data_mut().subject);
             return (store, Some((bindings, calls)));
         }
@@ -145,18 +128,8 @@ impl SandboxedDetector {
             let text = format!("{} scores for {series} series", verdicts.score.len());
             return Err(self.crashed(self.plugin.bad_answer("evaluate", function, text)));
         }
-        let wit::Verdicts {
-            score,
-            expected,
-            lower,
-            upper,
-        } = verdicts;
-        Ok(Verdicts {
-            score,
-            expected,
-            lower,
-            upper,
-        })
+        let wit::Verdicts { score, expected, lower, upper } = verdicts;
+        Ok(Verdicts { score, expected, lower, upper })
     }
 
     fn crashed(&self, crash: Crash) -> DetectorError {
@@ -194,9 +167,5 @@ fn budget(limits: CallLimits, windows: &[WindowMatrix]) -> CallLimits {
 }
 
 fn matrix(window: &WindowMatrix) -> wit::Matrix<'_> {
-    wit::Matrix {
-        offsets: &window.offsets,
-        times: &window.times,
-        values: &window.values,
-    }
+    wit::Matrix { offsets: &window.offsets, times: &window.times, values: &window.values }
 }

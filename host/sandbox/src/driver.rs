@@ -47,12 +47,7 @@ impl SandboxedDriver {
         info: DriverInfo,
         settings: Vec<SettingInfo>,
     ) -> Self {
-        Self {
-            plugin,
-            pre,
-            info: Arc::new(info),
-            settings: settings.into(),
-        }
+        Self { plugin, pre, info: Arc::new(info), settings: settings.into() }
     }
 
     pub(crate) const fn context(&self) -> &Arc<PluginContext> {
@@ -73,9 +68,7 @@ impl SandboxedDriver {
 
     async fn open_session(&self, device: DeviceContext) -> Result<Box<dyn DriverSession>, DriverFailure> {
         let subject = device.name.clone();
-        self.plugin
-            .admit(&subject)
-            .map_err(|refusal| DriverFailure::Crashed(refusal.to_string()))?;
+        self.plugin.admit(&subject).map_err(|refusal| DriverFailure::Crashed(refusal.to_string()))?;
         let purpose = Purpose::computing(&self.plugin, &subject);
         let mut store = store::new_store(self.pre.engine(), &self.plugin, purpose);
         let limits = self.plugin.limits.driver;
@@ -83,29 +76,19 @@ impl SandboxedDriver {
         let device = wit_device(device);
         let opened = store::bounded(limits, async {
             let bindings = self.pre.instantiate_async(&mut store).await?;
-            let answer = bindings
-                .bellwether_driver_driver()
-                .call_open(&mut store, &device)
-                .await?;
+            let answer = bindings.bellwether_driver_driver().call_open(&mut store, &device).await?;
             Ok((bindings, answer))
         });
         match opened.await {
             Ok((bindings, Ok(resource))) => {
-                let live = Live {
-                    store,
-                    bindings,
-                    resource,
-                };
+                let live = Live { store, bindings, resource };
                 Ok(Box::new(Session {
                     plugin: Arc::clone(&self.plugin),
                     state: SessionState::Open(Box::new(live)),
                 }))
             }
             Ok((_, Err(problem))) => {
-                let problem = SettingProblem {
-                    setting: problem.setting,
-                    message: problem.message,
-                };
+                let problem = SettingProblem { setting: problem.setting, message: problem.message };
                 Err(DriverFailure::Unsupported(problem.to_string()))
             }
             Err(stop) => {
@@ -165,25 +148,12 @@ impl Call {
     async fn run(self, live: &mut Live) -> wasmtime::Result<Result<wit::Output, wit::Failure>> {
         let session = live.bindings.bellwether_driver_driver().session();
         match self {
-            Self::Start(now) => {
-                session
-                    .call_start(&mut live.store, live.resource, now.as_millis())
-                    .await
-            }
-            Self::Tick(now) => {
-                session
-                    .call_tick(&mut live.store, live.resource, now.as_millis())
-                    .await
-            }
+            Self::Start(now) => session.call_start(&mut live.store, live.resource, now.as_millis()).await,
+            Self::Tick(now) => session.call_tick(&mut live.store, live.resource, now.as_millis()).await,
             Self::Receive(frames) => {
-                let frame = |frame: Frame| wit::Frame {
-                    at: frame.at.as_millis(),
-                    data: frame.data,
-                };
+                let frame = |frame: Frame| wit::Frame { at: frame.at.as_millis(), data: frame.data };
                 let frames: Vec<wit::Frame> = frames.into_iter().map(frame).collect();
-                session
-                    .call_receive(&mut live.store, live.resource, &frames)
-                    .await
+                session.call_receive(&mut live.store, live.resource, &frames).await
             }
         }
     }
@@ -193,19 +163,14 @@ impl Session {
     async fn call(&mut self, call: Call) -> Result<DriverOutput, DriverFailure> {
         // Taken out for the time of the call: if it is dropped half-way, the session is over.
         let SessionState::Open(mut live) = std::mem::replace(&mut self.state, SessionState::Over) else {
-            return Err(DriverFailure::Crashed(format!(
-                "plugin {}: the session is over",
-                self.plugin.name
-            )));
+            return Err(DriverFailure::Crashed(format!("plugin {}: the session is over", self.plugin.name)));
         };
         let (name, limits) = (call.name(), self.plugin.limits.driver);
         store::arm(&mut live.store, limits);
         match store::bounded(limits, call.run(&mut live)).await {
             Ok(answer) => {
                 self.state = SessionState::Open(live);
-                answer
-                    .map(|output| accepted(output, &self.plugin.limits))
-                    .map_err(failure)
+                answer.map(|output| accepted(output, &self.plugin.limits)).map_err(failure)
             }
             Err(stop) => {
                 let crash = store::explain(&live.store, name, limits, stop);
@@ -266,18 +231,8 @@ fn accepted(output: wit::Output, limits: &Limits) -> DriverOutput {
     DriverOutput {
         identity: output.identity.map(identity),
         samples,
-        events: output
-            .events
-            .into_iter()
-            .take(limits.events_per_call)
-            .map(event)
-            .collect(),
-        logs: output
-            .logs
-            .into_iter()
-            .take(limits.events_per_call)
-            .map(log)
-            .collect(),
+        events: output.events.into_iter().take(limits.events_per_call).map(event).collect(),
+        logs: output.logs.into_iter().take(limits.events_per_call).map(log).collect(),
         skipped,
         writes: writes(output.writes, limits.written_bytes_per_call),
         wake: output.wake.map(|millis| Duration::from_millis(u64::from(millis))),
@@ -305,34 +260,20 @@ fn sample(sample: wit::Sample) -> DeviceSample {
 
 /// One sample for each value of a block. Times are counted in microseconds, so that fast blocks do not drift.
 fn spread(block: wit::Block) -> impl Iterator<Item = DeviceSample> {
-    let wit::Block {
-        metric,
-        labels,
-        start,
-        step_us,
-        values,
-    } = block;
+    let wit::Block { metric, labels, start, step_us, values } = block;
     let labels = pairs(labels);
     values.into_iter().enumerate().map(move |(index, value)| {
         let offset_us = u64::from(step_us).saturating_mul(index as u64);
         let offset_ms = i64::try_from(offset_us / 1000).unwrap_or(i64::MAX);
         let at = Timestamp::from_millis(start).offset_millis(offset_ms);
-        DeviceSample {
-            metric: metric.clone(),
-            labels: labels.clone(),
-            value,
-            at: Some(at),
-        }
+        DeviceSample { metric: metric.clone(), labels: labels.clone(), value, at: Some(at) }
     })
 }
 
 fn is_legal(sample: &DeviceSample) -> bool {
     is_metric_name(&sample.metric)
         && sample.labels.len() <= MAX_LABELS
-        && sample
-            .labels
-            .iter()
-            .all(|(name, value)| is_label_name(name) && value.len() <= MAX_LABEL_BYTES)
+        && sample.labels.iter().all(|(name, value)| is_label_name(name) && value.len() <= MAX_LABEL_BYTES)
 }
 
 /// As Prometheus wants it: letters, digits, `_` and `:`, no digit first.
@@ -391,8 +332,5 @@ fn identity(identity: wit::Identity) -> DeviceIdentity {
 }
 
 fn pairs(labels: Vec<wit::Label>) -> Vec<(String, String)> {
-    labels
-        .into_iter()
-        .map(|label| (label.name, label.value))
-        .collect()
+    labels.into_iter().map(|label| (label.name, label.value)).collect()
 }

@@ -51,22 +51,14 @@ impl Origin {
     pub fn of(url: &Url) -> Option<Self> {
         let scheme = Scheme::parse(url.scheme())?;
         let host = url.host_str()?.trim_end_matches('.').to_owned();
-        Some(Self {
-            scheme,
-            host,
-            port: url.port().unwrap_or_else(|| scheme.default_port()),
-        })
+        Some(Self { scheme, host, port: url.port().unwrap_or_else(|| scheme.default_port()) })
     }
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}", self.scheme.as_str(), self.host)?;
-        if self.port == self.scheme.default_port() {
-            Ok(())
-        } else {
-            write!(f, ":{}", self.port)
-        }
+        if self.port == self.scheme.default_port() { Ok(()) } else { write!(f, ":{}", self.port) }
     }
 }
 
@@ -106,10 +98,7 @@ impl FromStr for OriginPattern {
     type Err = ParseOriginError;
 
     fn from_str(text: &str) -> Result<Self, ParseOriginError> {
-        let error = |problem| ParseOriginError {
-            text: text.to_owned(),
-            problem,
-        };
+        let error = |problem| ParseOriginError { text: text.to_owned(), problem };
         let (scheme, rest) = text.split_once("://").ok_or_else(|| error("it has no scheme"))?;
         let (subdomains, rest) = match rest.strip_prefix("*.") {
             Some(rest) => (true, rest),
@@ -125,9 +114,7 @@ impl FromStr for OriginPattern {
             || url.fragment().is_some()
             || !url.username().is_empty()
         {
-            return Err(error(
-                "a grant is for a whole origin, without path, query or user",
-            ));
+            return Err(error("a grant is for a whole origin, without path, query or user"));
         }
         if subdomains && !matches!(url.host(), Some(Host::Domain(_))) {
             return Err(error("addresses have no subdomains"));
@@ -159,18 +146,10 @@ impl AllowList {
     /// Whether an origin may be reached, and at which addresses. A host that is named in full is the operator's own
     /// choice, wherever it is; under a wildcard, whoever controls the domain's names chooses the address.
     pub fn permit(&self, origin: &Origin) -> Option<AddressPolicy> {
-        let mut matching = self
-            .origins
-            .iter()
-            .filter(|pattern| pattern.matches(origin))
-            .peekable();
+        let mut matching = self.origins.iter().filter(|pattern| pattern.matches(origin)).peekable();
         matching.peek()?;
         let any = self.private_networks || matching.any(|pattern| !pattern.subdomains);
-        Some(if any {
-            AddressPolicy::Any
-        } else {
-            AddressPolicy::PublicOnly
-        })
+        Some(if any { AddressPolicy::Any } else { AddressPolicy::PublicOnly })
     }
 
     /// Whether a pattern's origin is granted, by itself or below a wildcard.
@@ -248,22 +227,11 @@ mod tests {
 
     #[test]
     fn permits_exactly_what_was_granted() {
-        let list = list(&[
-            "https://hooks.slack.com",
-            "http://10.0.0.7:8080",
-            "https://*.example.com",
-        ]);
-        for url in [
-            "https://hooks.slack.com/x",
-            "https://HOOKS.slack.com:443/",
-            "http://10.0.0.7:8080/a?b",
-        ] {
+        let list = list(&["https://hooks.slack.com", "http://10.0.0.7:8080", "https://*.example.com"]);
+        for url in ["https://hooks.slack.com/x", "https://HOOKS.slack.com:443/", "http://10.0.0.7:8080/a?b"] {
             assert_eq!(permit(&list, url), Some(AddressPolicy::Any), "{url}");
         }
-        assert_eq!(
-            permit(&list, "https://a.b.example.com/"),
-            Some(AddressPolicy::PublicOnly)
-        );
+        assert_eq!(permit(&list, "https://a.b.example.com/"), Some(AddressPolicy::PublicOnly));
         let refused = [
             "http://hooks.slack.com/",
             "https://hooks.slack.com:444/",
@@ -301,10 +269,7 @@ mod tests {
             assert!(error.contains(problem), "{text}: {error}");
         }
         assert_eq!(
-            "https://*.example.com:8443"
-                .parse::<OriginPattern>()
-                .unwrap()
-                .to_string(),
+            "https://*.example.com:8443".parse::<OriginPattern>().unwrap().to_string(),
             "https://*.example.com:8443"
         );
     }

@@ -32,10 +32,7 @@ impl SandboxEngine {
     pub(crate) fn start(cache: Option<CodeCache>) -> Result<Self, LoadError> {
         let engine = Engine::new(&config()).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
         start_clock(&engine)?;
-        Ok(Self {
-            engine,
-            cache: cache.map(Arc::new),
-        })
+        Ok(Self { engine, cache: cache.map(Arc::new) })
     }
 
     pub(crate) const fn wasmtime(&self) -> &Engine {
@@ -45,11 +42,7 @@ impl SandboxEngine {
     /// Compiles a component, or takes its code from the cache. Blocks: tens of milliseconds for a Rust plugin, seconds
     /// for a language runtime.
     pub(crate) fn compile(&self, wasm: &[u8], sha256: &str) -> Result<Component, String> {
-        if let Some(component) = self
-            .cache
-            .as_ref()
-            .and_then(|cache| cache.load(&self.engine, sha256))
-        {
+        if let Some(component) = self.cache.as_ref().and_then(|cache| cache.load(&self.engine, sha256)) {
             return Ok(component);
         }
         let component = Component::from_binary(&self.engine, wasm).map_err(|error| format!("{error:#}"))?;
@@ -80,10 +73,7 @@ fn config() -> Config {
 }
 
 /// A thread of the operating system, not a task: the clock must tick while a guest keeps every worker busy.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this thread has no runtime, and does nothing but sleep"
-)]
+#[expect(clippy::disallowed_methods, reason = "this thread has no runtime, and does nothing but sleep")]
 fn start_clock(engine: &Engine) -> Result<(), LoadError> {
     let engine = engine.weak();
     let tick = move || {
@@ -94,7 +84,5 @@ fn start_clock(engine: &Engine) -> Result<(), LoadError> {
         }
     };
     let spawned = thread::Builder::new().name("plugin-clock".into()).spawn(tick);
-    spawned
-        .map(drop)
-        .map_err(|error| LoadError::Engine(format!("cannot start its clock: {error}")))
+    spawned.map(drop).map_err(|error| LoadError::Engine(format!("cannot start its clock: {error}")))
 }

@@ -29,22 +29,14 @@ impl log::Host for HostState {
             log::Level::Error => LogLevel::Error,
         };
         let message = self.access.secrets.mask(&message);
-        let fields = fields
-            .into_iter()
-            .map(|(name, value)| (name, self.access.secrets.mask(&value)))
-            .collect();
+        let fields =
+            fields.into_iter().map(|(name, value)| (name, self.access.secrets.mask(&value))).collect();
         if level == LogLevel::Error {
             self.last_words = Some(message.chars().take(MAX_LAST_WORDS_CHARS).collect());
         }
-        self.plugin.log.write(
-            &self.plugin.name,
-            LogLine {
-                level,
-                subject: self.subject.clone(),
-                message,
-                fields,
-            },
-        );
+        self.plugin
+            .log
+            .write(&self.plugin.name, LogLine { level, subject: self.subject.clone(), message, fields });
         Ok(())
     }
 }
@@ -62,11 +54,7 @@ impl HostState {
     async fn send_checked(&self, request: http::Request) -> Result<http::Response, http::Error> {
         let limits = &self.plugin.limits;
         if request.body.len() > limits.request_bytes {
-            let text = format!(
-                "the body has {} bytes, limit {}",
-                request.body.len(),
-                limits.request_bytes
-            );
+            let text = format!("the body has {} bytes, limit {}", request.body.len(), limits.request_bytes);
             return Err(http::Error::InvalidRequest(text));
         }
         let asked = Duration::from_millis(u64::from(request.timeout));
@@ -87,12 +75,8 @@ impl HostState {
             max_response_bytes: limits.response_bytes,
             addresses: cleared.addresses,
         };
-        let _permit = self
-            .plugin
-            .requests
-            .acquire()
-            .await
-            .map_err(|_| http::Error::Other("shutting down".into()))?;
+        let _permit =
+            self.plugin.requests.acquire().await.map_err(|_| http::Error::Other("shutting down".into()))?;
         match self.plugin.http.send(request).await {
             Ok(response) => self.masked(response),
             Err(error) => Err(self.failed(error)),
@@ -105,16 +89,9 @@ impl HostState {
             return Err(http::Error::ResponseTooLarge(response.body.len() as u64));
         }
         let secrets = &self.access.secrets;
-        let headers = response
-            .headers
-            .into_iter()
-            .map(|(name, value)| (name, secrets.mask(&value)))
-            .collect();
-        Ok(http::Response {
-            status: response.status,
-            headers,
-            body: secrets.mask_bytes(&response.body),
-        })
+        let headers =
+            response.headers.into_iter().map(|(name, value)| (name, secrets.mask(&value))).collect();
+        Ok(http::Response { status: response.status, headers, body: secrets.mask_bytes(&response.body) })
     }
 
     fn failed(&self, error: HttpError) -> http::Error {
@@ -136,11 +113,7 @@ impl secrets::Host for HostState {
         placeholder: String,
         data: Vec<u8>,
     ) -> wasmtime::Result<Result<Vec<u8>, secrets::Error>> {
-        Ok(self
-            .access
-            .secrets
-            .hmac_sha256(&placeholder, &data)
-            .ok_or(secrets::Error::Unknown))
+        Ok(self.access.secrets.hmac_sha256(&placeholder, &data).ok_or(secrets::Error::Unknown))
     }
 }
 

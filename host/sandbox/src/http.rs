@@ -66,18 +66,8 @@ pub struct HttpRequest {
 impl fmt::Debug for HttpRequest {
     /// Without anything that could be a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            method,
-            body,
-            timeout,
-            ..
-        } = self;
-        write!(
-            f,
-            "HttpRequest({} …, {} bytes, {timeout:?})",
-            method.as_str(),
-            body.len()
-        )
+        let Self { method, body, timeout, .. } = self;
+        write!(f, "HttpRequest({} …, {} bytes, {timeout:?})", method.as_str(), body.len())
     }
 }
 
@@ -130,8 +120,6 @@ pub struct NoHttp;
 
 impl HttpClient for NoHttp {
     fn send(&self, _request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, HttpError>> {
-        Box::pin(std::future::ready(Err(HttpError::Denied(
-            "there is no network here".into(),
-        ))))
+        Box::pin(std::future::ready(Err(HttpError::Denied("there is no network here".into()))))
     }
 }

@@ -68,11 +68,7 @@ pub struct CallLimits {
 impl CallLimits {
     /// For calls that do nothing but compute.
     const fn computing(cpu: Duration, returned_bytes: usize) -> Self {
-        Self {
-            cpu,
-            wall_clock: cpu.saturating_mul(WALL_CLOCK_PER_CPU),
-            returned_bytes,
-        }
+        Self { cpu, wall_clock: cpu.saturating_mul(WALL_CLOCK_PER_CPU), returned_bytes }
     }
 
     /// The same budget for so many times the work.

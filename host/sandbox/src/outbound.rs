@@ -12,14 +12,8 @@ const MAX_HEADERS: usize = 64;
 /// Names and values of all headers together.
 const MAX_HEADER_BYTES: usize = 16 << 10;
 /// Headers that belong to the client.
-const CLIENT_HEADERS: [&str; 6] = [
-    "host",
-    "content-length",
-    "transfer-encoding",
-    "connection",
-    "upgrade",
-    "te",
-];
+const CLIENT_HEADERS: [&str; 6] =
+    ["host", "content-length", "transfer-encoding", "connection", "upgrade", "te"];
 
 /// What one configured receiver may reach, and the secrets that it may send there.
 #[derive(Debug, Default)]
@@ -64,13 +58,7 @@ impl Access {
         let (url, origin, addresses) = self.destination(&draft.url)?;
         let headers = self.headers(&draft.headers, &origin)?;
         let body = self.body(draft.body, &draft.headers, &origin)?;
-        Ok(Cleared {
-            method: draft.method,
-            url: url.into(),
-            headers,
-            body: body.into(),
-            addresses,
-        })
+        Ok(Cleared { method: draft.method, url: url.into(), headers, body: body.into(), addresses })
     }
 
     /// The URL with secrets in it. It is parsed once, after substitution, and what was checked is what is sent.
@@ -91,9 +79,7 @@ impl Access {
         });
         let (url, origin) = parse(&substituted)?;
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(Refused::Invalid(
-                "the URL has a user or password; use a header".into(),
-            ));
+            return Err(Refused::Invalid("the URL has a user or password; use a header".into()));
         }
         let addresses = self.allowed.permit(&origin).ok_or_else(|| self.denied(&origin))?;
         check_bound(&used, &origin)?;
@@ -118,10 +104,7 @@ impl Access {
                 headers.len()
             )));
         }
-        headers
-            .iter()
-            .map(|(name, value)| self.header(name, value, origin))
-            .collect()
+        headers.iter().map(|(name, value)| self.header(name, value, origin)).collect()
     }
 
     fn header(&self, name: &str, value: &str, origin: &Origin) -> Result<(String, String), Refused> {
@@ -134,13 +117,10 @@ impl Access {
         }
         let used = self.used_in(value.as_bytes());
         check_bound(&used, origin)?;
-        let value = used.iter().fold(value.to_owned(), |v, secret| {
-            v.replace(secret.placeholder(), secret.value())
-        });
+        let value =
+            used.iter().fold(value.to_owned(), |v, secret| v.replace(secret.placeholder(), secret.value()));
         if value.chars().any(|c| c.is_control() && c != '\t') {
-            return Err(Refused::Invalid(format!(
-                "the header {name} has control characters"
-            )));
+            return Err(Refused::Invalid(format!("the header {name} has control characters")));
         }
         Ok((name.to_owned(), value))
     }
@@ -156,11 +136,7 @@ impl Access {
             name.eq_ignore_ascii_case("content-type") && value.to_ascii_lowercase().contains("json")
         });
         let written = |secret: &Secret| {
-            if is_json {
-                json_escaped(secret.value())
-            } else {
-                secret.value().to_owned()
-            }
+            if is_json { json_escaped(secret.value()) } else { secret.value().to_owned() }
         };
         Ok(used.iter().fold(body, |body, secret| {
             replace_bytes(&body, secret.placeholder().as_bytes(), written(secret).as_bytes())
@@ -168,26 +144,18 @@ impl Access {
     }
 
     fn used_in<'a>(&'a self, bytes: &[u8]) -> Vec<&'a Secret> {
-        self.secrets
-            .iter()
-            .filter(|secret| find(bytes, secret.placeholder().as_bytes()).is_some())
-            .collect()
+        self.secrets.iter().filter(|secret| find(bytes, secret.placeholder().as_bytes()).is_some()).collect()
     }
 
     fn denied(&self, origin: &Origin) -> Refused {
         let file = &self.grants_file;
-        Refused::Denied(format!(
-            "{origin} is not granted; add it to hosts under [grants] in {file}"
-        ))
+        Refused::Denied(format!("{origin} is not granted; add it to hosts under [grants] in {file}"))
     }
 }
 
 fn check_bound(used: &[&Secret], origin: &Origin) -> Result<(), Refused> {
     match used.iter().find(|secret| !secret.may_go_to(origin)) {
-        Some(secret) => Err(Refused::Denied(format!(
-            "the secret {} is not for {origin}",
-            secret.setting()
-        ))),
+        Some(secret) => Err(Refused::Denied(format!("the secret {} is not for {origin}", secret.setting()))),
         None => Ok(()),
     }
 }
@@ -228,10 +196,7 @@ mod tests {
         let origins = allowed.iter().map(|text| text.parse().unwrap()).collect();
         Access {
             grants_file: "x.toml".into(),
-            allowed: AllowList {
-                origins,
-                private_networks: false,
-            },
+            allowed: AllowList { origins, private_networks: false },
             secrets,
         }
     }
@@ -252,10 +217,7 @@ mod tests {
     #[test]
     fn names_the_missing_grant() {
         let text = denial(access(&[], Secrets::default()).clear(draft("https://api.example/x", &[], "")));
-        assert_eq!(
-            text,
-            "https://api.example is not granted; add it to hosts under [grants] in x.toml"
-        );
+        assert_eq!(text, "https://api.example is not granted; add it to hosts under [grants] in x.toml");
     }
 
     #[test]
@@ -273,10 +235,7 @@ mod tests {
             "https://hooks.example/T/B/x?y=1"
         );
         let elsewhere = access.clear(draft("https://evil.example/", &[], &url));
-        assert_eq!(
-            denial(elsewhere),
-            "the secret api_url is not for https://evil.example"
-        );
+        assert_eq!(denial(elsewhere), "the secret api_url is not for https://evil.example");
     }
 
     #[test]
@@ -285,10 +244,7 @@ mod tests {
         let url = secrets.hold("url", "https://hooks.example", None);
         let access = access(&[], secrets);
         for tail in [".evil.example/", "@evil.example/", ":8443/"] {
-            assert!(
-                access.clear(draft(&format!("{url}{tail}"), &[], "")).is_err(),
-                "{tail}"
-            );
+            assert!(access.clear(draft(&format!("{url}{tail}"), &[], "")).is_err(), "{tail}");
         }
     }
 
@@ -301,10 +257,7 @@ mod tests {
         let cleared = access
             .clear(draft(
                 &format!("https://api.example/bot{token}/send"),
-                &[
-                    ("Authorization", &format!("Bearer {token}")),
-                    ("Content-Type", "application/json"),
-                ],
+                &[("Authorization", &format!("Bearer {token}")), ("Content-Type", "application/json")],
                 &format!("{{\"t\":\"{token}\"}}"),
             ))
             .unwrap();
@@ -316,10 +269,7 @@ mod tests {
             draft("https://other.example/", &[("X-Token", &token)], ""),
             draft("https://other.example/", &[], &token),
         ] {
-            assert_eq!(
-                denial(access.clear(stolen)),
-                "the secret token is not for https://other.example"
-            );
+            assert_eq!(denial(access.clear(stolen)), "the secret token is not for https://other.example");
         }
     }
 
@@ -328,16 +278,8 @@ mod tests {
         let mut secrets = Secrets::default();
         let token = secrets.hold("token", "evil.example", None);
         let access = access(&["https://api.example"], secrets);
-        assert!(
-            access
-                .clear(draft(&format!("https://{token}/"), &[], ""))
-                .is_err()
-        );
-        assert!(
-            access
-                .clear(draft(&format!("https://api.example@{token}/"), &[], ""))
-                .is_err()
-        );
+        assert!(access.clear(draft(&format!("https://{token}/"), &[], "")).is_err());
+        assert!(access.clear(draft(&format!("https://api.example@{token}/"), &[], "")).is_err());
     }
 
     #[test]
@@ -345,12 +287,7 @@ mod tests {
         let mut secrets = Secrets::default();
         let token = secrets.hold("token", "a\r\nX: y", None);
         let access = access(&["https://api.example"], secrets);
-        for header in [
-            ("Host", "evil"),
-            ("a b", "c"),
-            ("X", "a\nb"),
-            ("X", token.as_str()),
-        ] {
+        for header in [("Host", "evil"), ("a b", "c"), ("X", "a\nb"), ("X", token.as_str())] {
             let refused = access.clear(draft("https://api.example/", &[header], ""));
             assert!(matches!(refused, Err(Refused::Invalid(_))), "{header:?}");
         }

@@ -89,12 +89,7 @@ impl PluginLog {
         let suppressed = std::mem::take(&mut state.suppressed);
         if suppressed > 0 {
             let message = format!("{suppressed} lines suppressed");
-            let note = LogLine {
-                level: LogLevel::Warn,
-                message,
-                fields: Vec::new(),
-                ..line.clone()
-            };
+            let note = LogLine { level: LogLevel::Warn, message, fields: Vec::new(), ..line.clone() };
             trace(plugin, &note);
             state.keep(note);
         }
@@ -104,13 +99,7 @@ impl PluginLog {
 
     /// The lines that are kept, the oldest first.
     pub(crate) fn lines(&self) -> Vec<LogLine> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .kept
-            .iter()
-            .cloned()
-            .collect()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).kept.iter().cloned().collect()
     }
 }
 
@@ -135,12 +124,7 @@ impl State {
 }
 
 fn trace(plugin: &str, line: &LogLine) {
-    let LogLine {
-        level,
-        subject,
-        message,
-        fields,
-    } = line;
+    let LogLine { level, subject, message, fields } = line;
     match level {
         LogLevel::Debug => debug!(plugin, subject, ?fields, text = %message, "plugin says"),
         LogLevel::Info => info!(plugin, subject, ?fields, text = %message, "plugin says"),
@@ -152,10 +136,7 @@ fn trace(plugin: &str, line: &LogLine) {
 /// Cut to length, and without what could play tricks on a terminal.
 fn cleaned(text: &str) -> String {
     let end = text.floor_char_boundary(MAX_LINE_BYTES);
-    text[..end]
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+    text[..end].chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -163,12 +144,7 @@ mod tests {
     use super::*;
 
     fn line(message: &str) -> LogLine {
-        LogLine {
-            level: LogLevel::Debug,
-            subject: "d".into(),
-            message: message.into(),
-            fields: vec![],
-        }
+        LogLine { level: LogLevel::Debug, subject: "d".into(), message: message.into(), fields: vec![] }
     }
 
     #[tokio::test(start_paused = true)]
@@ -179,13 +155,7 @@ mod tests {
         assert_eq!(log.lines().last().unwrap().message, "199");
         tokio::time::advance(Duration::from_secs(1)).await;
         log.write("p", line("after"));
-        let messages: Vec<String> = log
-            .lines()
-            .into_iter()
-            .rev()
-            .take(2)
-            .map(|line| line.message)
-            .collect();
+        let messages: Vec<String> = log.lines().into_iter().rev().take(2).map(|line| line.message).collect();
         assert_eq!(messages, ["after", "800 lines suppressed"]);
     }
 

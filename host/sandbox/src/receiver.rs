@@ -67,12 +67,7 @@ impl ReceiverPlugin {
         info: ReceiverInfo,
         grants: ReceiverGrants,
     ) -> Self {
-        Self {
-            plugin,
-            pre,
-            info: Arc::new(info),
-            grants: Arc::new(grants),
-        }
+        Self { plugin, pre, info: Arc::new(info), grants: Arc::new(grants) }
     }
 
     pub(crate) const fn context(&self) -> &Arc<PluginContext> {
@@ -98,33 +93,16 @@ impl ReceiverPlugin {
     /// `<plugin>_configs` without what belongs to the host (`send_resolved`, `http_config`). What the plugin itself has
     /// to say about the values comes from [`Receiver::check`] of the result.
     pub fn configure(&self, given: &Map<String, Value>) -> Result<ConfiguredReceiver, Vec<SettingProblem>> {
-        let names: Vec<&str> = self
-            .info
-            .templates
-            .iter()
-            .map(|template| template.name.as_str())
-            .collect();
+        let names: Vec<&str> = self.info.templates.iter().map(|template| template.name.as_str()).collect();
         let mut secrets = Secrets::default();
         let hold = |name: &str, value: &str| {
-            let origins = self
-                .grants
-                .secret_origins
-                .iter()
-                .find(|(setting, _)| setting == name);
+            let origins = self.grants.secret_origins.iter().find(|(setting, _)| setting == name);
             secrets.hold(name, value, origins.map(|(_, origins)| origins.clone()))
         };
         let checked = settings::check(&self.info.settings, &names, given, hold)?;
-        let texts = self
-            .info
-            .templates
-            .iter()
-            .map(|template| template_text(template, given))
-            .collect();
-        let access = Access {
-            grants_file: self.grants.file.clone(),
-            allowed: self.grants.allowed.clone(),
-            secrets,
-        };
+        let texts = self.info.templates.iter().map(|template| template_text(template, given)).collect();
+        let access =
+            Access { grants_file: self.grants.file.clone(), allowed: self.grants.allowed.clone(), secrets };
         Ok(ConfiguredReceiver {
             plugin: self.clone(),
             config: Value::Object(checked).to_string(),
@@ -164,10 +142,7 @@ impl TemplateText {
 fn rendered<E>(value: &Value, render: &mut impl FnMut(&str) -> Result<String, E>) -> Result<Value, E> {
     Ok(match value {
         Value::String(text) => render(text)?.into(),
-        Value::Array(items) => items
-            .iter()
-            .map(|item| rendered(item, render))
-            .collect::<Result<_, _>>()?,
+        Value::Array(items) => items.iter().map(|item| rendered(item, render)).collect::<Result<_, _>>()?,
         Value::Object(fields) => {
             let field = |(name, value): (&String, &Value)| Ok((name.clone(), rendered(value, render)?));
             Value::Object(fields.iter().map(field).collect::<Result<_, E>>()?)
@@ -192,10 +167,7 @@ fn template_text(template: &ReceiverTemplate, given: &Map<String, Value>) -> Tem
         Some(Value::Bool(yes)) => Value::String(yes.to_string()),
         Some(value) => value.clone(),
     };
-    TemplateText {
-        name: template.name.clone(),
-        source,
-    }
+    TemplateText { name: template.name.clone(), source }
 }
 
 /// One integration: a plugin with its settings and its secrets.
@@ -234,20 +206,13 @@ impl ConfiguredReceiver {
         let limits = context.limits.receiver;
         let checked = store::bounded(limits, async {
             let bindings = self.plugin.pre.instantiate_async(&mut store).await?;
-            bindings
-                .bellwether_receiver_receiver()
-                .call_check(&mut store, config)
-                .await
+            bindings.bellwether_receiver_receiver().call_check(&mut store, config).await
         });
         match checked.await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(problems)) => {
                 let text = |problem: crate::bindings::host::types::Problem| {
-                    SettingProblem {
-                        setting: problem.setting,
-                        message: problem.message,
-                    }
-                    .to_string()
+                    SettingProblem { setting: problem.setting, message: problem.message }.to_string()
                 };
                 Err(problems.into_iter().map(text).collect())
             }
@@ -263,25 +228,17 @@ impl ConfiguredReceiver {
     async fn notify_within_budget(&self, call: ReceiverCall) -> Result<Receipt, DeliveryFailure> {
         let context = &self.plugin.plugin;
         let subject = call.notification.receiver.clone();
-        context
-            .admit(&subject)
-            .map_err(|refusal| DeliveryFailure::Crashed(refusal.to_string()))?;
+        context.admit(&subject).map_err(|refusal| DeliveryFailure::Crashed(refusal.to_string()))?;
         let mut store = self.store(&subject);
         let limits = context.limits.receiver;
         let (config, notification) = (call.config.clone(), wit_notification(call));
         let notified = store::bounded(limits, async {
             let bindings = self.plugin.pre.instantiate_async(&mut store).await?;
-            bindings
-                .bellwether_receiver_receiver()
-                .call_notify(&mut store, &config, &notification)
-                .await
+            bindings.bellwether_receiver_receiver().call_notify(&mut store, &config, &notification).await
         });
         let crash = match notified.await {
             Ok(Ok(receipt)) if receipt.id.len() <= RECEIPT_BYTES => {
-                return Ok(Receipt {
-                    id: receipt.id,
-                    url: receipt.url,
-                });
+                return Ok(Receipt { id: receipt.id, url: receipt.url });
             }
             Ok(Ok(receipt)) => {
                 let text = format!("a receipt of {} bytes", receipt.id.len());
@@ -297,10 +254,7 @@ impl ConfiguredReceiver {
 
     fn store(&self, subject: &str) -> wasmtime::Store<HostState> {
         let context = &self.plugin.plugin;
-        let purpose = Purpose {
-            access: Arc::clone(&self.access),
-            ..Purpose::computing(context, subject)
-        };
+        let purpose = Purpose { access: Arc::clone(&self.access), ..Purpose::computing(context, subject) };
         let mut store = store::new_store(self.plugin.pre.engine(), context, purpose);
         store::arm(&mut store, context.limits.receiver);
         store
@@ -340,11 +294,7 @@ fn failure(failure: wit::Failure) -> DeliveryFailure {
 fn wit_notification(call: ReceiverCall) -> wit::Notification {
     let notification = call.notification;
     wit::Notification {
-        purpose: if call.test {
-            wit::Purpose::Test
-        } else {
-            wit::Purpose::Live
-        },
+        purpose: if call.test { wit::Purpose::Test } else { wit::Purpose::Live },
         now: call.now.as_millis(),
         receiver: notification.receiver,
         group_key: notification.group_key,
@@ -360,10 +310,7 @@ fn wit_notification(call: ReceiverCall) -> wit::Notification {
         truncated: notification.truncated_alerts,
         external_url: notification.external_url,
         rendered: call.rendered,
-        previous: call.previous.map(|receipt| wit::Receipt {
-            id: receipt.id,
-            url: receipt.url,
-        }),
+        previous: call.previous.map(|receipt| wit::Receipt { id: receipt.id, url: receipt.url }),
         extras: Vec::new(),
     }
 }
@@ -414,20 +361,12 @@ mod tests {
 
     #[test]
     fn renders_each_text_inside_a_structure() {
-        let text = TemplateText {
-            name: "fields".into(),
-            source: json!([{"title": "a", "short": true}, "b"]),
-        };
+        let text =
+            TemplateText { name: "fields".into(), source: json!([{"title": "a", "short": true}, "b"]) };
         let upper = |text: &str| Ok::<_, ()>(text.to_uppercase());
-        assert_eq!(
-            text.render(upper),
-            Ok(r#"[{"title":"A","short":true},"B"]"#.into())
-        );
+        assert_eq!(text.render(upper), Ok(r#"[{"title":"A","short":true},"B"]"#.into()));
         assert_eq!(text.sources(), ["a", "b"]);
-        let plain = TemplateText {
-            name: "title".into(),
-            source: json!("x"),
-        };
+        let plain = TemplateText { name: "title".into(), source: json!("x") };
         assert_eq!(plain.render(upper), Ok("X".into()));
     }
 }

@@ -64,14 +64,7 @@ pub struct PluginsOptions {
 
 impl fmt::Debug for PluginsOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            embedded,
-            folder,
-            cache,
-            limits,
-            http,
-            ..
-        } = self;
+        let Self { embedded, folder, cache, limits, http, .. } = self;
         f.debug_struct("PluginsOptions")
             .field("embedded", &embedded.len())
             .field("folder", folder)
@@ -290,9 +283,7 @@ struct Entry {
 
 impl fmt::Debug for Plugins {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set()
-            .entries(self.read().values().map(|entry| &entry.loaded.name))
-            .finish()
+        f.debug_set().entries(self.read().values().map(|entry| &entry.loaded.name)).finish()
     }
 }
 
@@ -300,33 +291,19 @@ impl Plugins {
     /// Loads everything. Plugins that cannot be used are listed as broken, with the reason; an error means that there can
     /// be no plugins at all.
     pub async fn load(options: PluginsOptions) -> Result<Self, LoadError> {
-        let cache = options
-            .cache
-            .as_deref()
-            .and_then(|folder| match CodeCache::open(folder) {
-                Ok(cache) => Some(cache),
-                Err(reason) => {
-                    warn!(path = %folder.display(), reason, "compiled plugins are not kept");
-                    None
-                }
-            });
+        let cache = options.cache.as_deref().and_then(|folder| match CodeCache::open(folder) {
+            Ok(cache) => Some(cache),
+            Err(reason) => {
+                warn!(path = %folder.display(), reason, "compiled plugins are not kept");
+                None
+            }
+        });
         let engine = SandboxEngine::start(cache)?;
         let loader = Loader::new(engine, options.limits, options.http, options.clock)?;
-        let candidates = options
-            .embedded
-            .iter()
-            .map(|plugin| Candidate::embedded(*plugin))
-            .collect();
+        let candidates = options.embedded.iter().map(|plugin| Candidate::embedded(*plugin)).collect();
         let loaded = loader.load_all(candidates).await;
         let entry = |(stamp, loaded): (Stamp, Loaded)| {
-            (
-                stamp.key.clone(),
-                Entry {
-                    stamp,
-                    loaded: Arc::new(loaded),
-                    rejected_update: None,
-                },
-            )
+            (stamp.key.clone(), Entry { stamp, loaded: Arc::new(loaded), rejected_update: None })
         };
         let plugins = Self(Arc::new(Shared {
             loader,
@@ -348,10 +325,7 @@ impl Plugins {
         let _one_at_a_time = self.0.rescan.lock().await;
         let found = load::files_in(folder);
         let mut changes = self.forget_missing(&found);
-        let changed: Vec<Candidate> = found
-            .into_iter()
-            .filter(|candidate| self.is_news(candidate))
-            .collect();
+        let changed: Vec<Candidate> = found.into_iter().filter(|candidate| self.is_news(candidate)).collect();
         for (stamp, loaded) in self.0.loader.load_all(changed).await {
             changes.push(self.take(stamp, loaded));
         }
@@ -368,47 +342,31 @@ impl Plugins {
     /// A driver by its name.
     pub fn driver(&self, name: &str) -> Result<SandboxedDriver, Unavailable> {
         let loaded = self.usable(name, PluginKind::Driver)?;
-        loaded
-            .driver()
-            .cloned()
-            .ok_or_else(|| loaded.unavailable(PluginKind::Driver))
+        loaded.driver().cloned().ok_or_else(|| loaded.unavailable(PluginKind::Driver))
     }
 
     /// All detectors that can be used.
     pub fn detectors(&self) -> Vec<SandboxedDetector> {
-        self.visible()
-            .into_values()
-            .filter_map(|entry| entry.loaded.detector().cloned())
-            .collect()
+        self.visible().into_values().filter_map(|entry| entry.loaded.detector().cloned()).collect()
     }
 
     /// A receiver plugin by its name: `slack` for `slack_configs`.
     pub fn receiver(&self, name: &str) -> Result<ReceiverPlugin, Unavailable> {
         let loaded = self.usable(name, PluginKind::Receiver)?;
-        loaded
-            .receiver()
-            .cloned()
-            .ok_or_else(|| loaded.unavailable(PluginKind::Receiver))
+        loaded.receiver().cloned().ok_or_else(|| loaded.unavailable(PluginKind::Receiver))
     }
 
     /// Names of all plugins of a kind that can be used, sorted.
     pub fn names(&self, kind: PluginKind) -> Vec<String> {
         let of_kind = |entry: &Entry| entry.loaded.kind() == Some(kind) && entry.loaded.is_usable();
-        self.visible()
-            .into_iter()
-            .filter(|(_, entry)| of_kind(entry))
-            .map(|(name, _)| name)
-            .collect()
+        self.visible().into_iter().filter(|(_, entry)| of_kind(entry)).map(|(name, _)| name).collect()
     }
 
     /// All plugins with their states, sorted by name.
     pub fn status(&self) -> Vec<PluginStatus> {
         let status = |entry: Entry| {
             let rejected_update = entry.rejected_update;
-            PluginStatus {
-                rejected_update,
-                ..entry.loaded.status()
-            }
+            PluginStatus { rejected_update, ..entry.loaded.status() }
         };
         self.visible().into_values().map(status).collect()
     }
@@ -423,11 +381,7 @@ impl Plugins {
 
     fn usable(&self, name: &str, kind: PluginKind) -> Result<Arc<Loaded>, Unavailable> {
         let Some(entry) = self.visible().remove(name) else {
-            return Err(Unavailable::Unknown {
-                kind,
-                name: name.to_owned(),
-                known: self.names(kind),
-            });
+            return Err(Unavailable::Unknown { kind, name: name.to_owned(), known: self.names(kind) });
         };
         Ok(entry.loaded)
     }
@@ -438,9 +392,8 @@ impl Plugins {
         // Files sort after what is built in, and so take its place.
         for entry in self.read().values() {
             let name = entry.loaded.name.clone();
-            let better = visible
-                .get(&name)
-                .is_none_or(|old| entry.loaded.is_usable() || !old.loaded.is_usable());
+            let better =
+                visible.get(&name).is_none_or(|old| entry.loaded.is_usable() || !old.loaded.is_usable());
             if better {
                 visible.insert(name, entry.clone());
             }
@@ -449,9 +402,7 @@ impl Plugins {
     }
 
     fn is_news(&self, candidate: &Candidate) -> bool {
-        self.read()
-            .get(candidate.key())
-            .is_none_or(|entry| entry.stamp != candidate.stamp)
+        self.read().get(candidate.key()).is_none_or(|entry| entry.stamp != candidate.stamp)
     }
 
     fn forget_missing(&self, found: &[Candidate]) -> Vec<PluginChange> {
@@ -460,9 +411,7 @@ impl Plugins {
         self.write().retain(|key, entry| {
             let keep = matches!(key, Key::Embedded(_)) || present.contains(&key);
             if !keep {
-                changes.push(PluginChange::Removed {
-                    name: entry.loaded.name.clone(),
-                });
+                changes.push(PluginChange::Removed { name: entry.loaded.name.clone() });
             }
             keep
         });
@@ -474,37 +423,20 @@ impl Plugins {
         let mut entries = self.write();
         let key = stamp.key.clone();
         if let Some(reason) = loaded.broken_because() {
-            let rejected = PluginChange::Rejected {
-                file: key.to_string(),
-                reason: reason.to_owned(),
-            };
+            let rejected = PluginChange::Rejected { file: key.to_string(), reason: reason.to_owned() };
             match entries.get_mut(&key).filter(|entry| entry.loaded.is_usable()) {
                 Some(entry) => {
                     entry.rejected_update = Some(reason.to_owned());
                     entry.stamp = stamp;
                 }
                 None => {
-                    entries.insert(
-                        key,
-                        Entry {
-                            stamp,
-                            loaded: Arc::new(loaded),
-                            rejected_update: None,
-                        },
-                    );
+                    entries.insert(key, Entry { stamp, loaded: Arc::new(loaded), rejected_update: None });
                 }
             }
             return rejected;
         }
         let name = loaded.name.clone();
-        entries.insert(
-            key,
-            Entry {
-                stamp,
-                loaded: Arc::new(loaded),
-                rejected_update: None,
-            },
-        );
+        entries.insert(key, Entry { stamp, loaded: Arc::new(loaded), rejected_update: None });
         PluginChange::Loaded { name }
     }
 

@@ -89,12 +89,7 @@ impl Secrets {
             (None, None) => Bound::Anywhere,
         };
         let (setting, value) = (setting.to_owned(), value.to_owned());
-        self.0.push(Secret {
-            setting,
-            placeholder: placeholder.clone(),
-            value,
-            bound,
-        });
+        self.0.push(Secret { setting, placeholder: placeholder.clone(), value, bound });
         placeholder
     }
 
@@ -112,8 +107,7 @@ impl Secrets {
 
     /// The text without any secret in it.
     pub(crate) fn mask(&self, text: &str) -> String {
-        self.masked_values()
-            .fold(text.to_owned(), |text, value| text.replace(value, MASK))
+        self.masked_values().fold(text.to_owned(), |text, value| text.replace(value, MASK))
     }
 
     /// The bytes without any secret in them.
@@ -158,10 +152,7 @@ mod tests {
     #[test]
     fn placeholders_tell_nothing_and_differ() {
         let mut secrets = Secrets::default();
-        let (a, b) = (
-            secrets.hold("a", "hunter22", None),
-            secrets.hold("b", "hunter22", None),
-        );
+        let (a, b) = (secrets.hold("a", "hunter22", None), secrets.hold("b", "hunter22", None));
         assert!(a != b && !a.contains("hunter22"));
         assert!(!format!("{secrets:?}").contains("hunter22"));
     }
@@ -174,24 +165,16 @@ mod tests {
             secrets.mask("cannot reach https://hooks.example/T1/: refused"),
             "cannot reach [secret]/: refused"
         );
-        assert_eq!(
-            secrets.mask_bytes(b"\xffhttps://hooks.example/T1"),
-            b"\xff[secret]"
-        );
+        assert_eq!(secrets.mask_bytes(b"\xffhttps://hooks.example/T1"), b"\xff[secret]");
     }
 
     #[test]
     fn signs_without_showing_the_key() {
         let mut secrets = Secrets::default();
         let placeholder = secrets.hold("key", "key", None);
-        let mac = secrets
-            .hmac_sha256(&placeholder, b"The quick brown fox jumps over the lazy dog")
-            .unwrap();
+        let mac = secrets.hmac_sha256(&placeholder, b"The quick brown fox jumps over the lazy dog").unwrap();
         let hex: String = mac.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(
-            hex,
-            "f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8"
-        );
+        assert_eq!(hex, "f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8");
         assert_eq!(secrets.hmac_sha256("bellwether-secret-0", b""), None);
     }
 }

@@ -94,17 +94,10 @@ pub(crate) fn check(
             Ok(Some(value)) => {
                 checked.insert(setting.name.clone(), value);
             }
-            Err(message) => problems.push(SettingProblem {
-                setting: Some(setting.name.clone()),
-                message,
-            }),
+            Err(message) => problems.push(SettingProblem { setting: Some(setting.name.clone()), message }),
         }
     }
-    if problems.is_empty() {
-        Ok(checked)
-    } else {
-        Err(problems)
-    }
+    if problems.is_empty() { Ok(checked) } else { Err(problems) }
 }
 
 /// The default of a setting in the form in which the plugin gets it; an error where it does not fit its own kind.
@@ -126,17 +119,11 @@ fn value_of(setting: &SettingInfo, given: &Map<String, Value>) -> Result<Option<
     if setting.kind == SettingKind::Secret {
         let file = present(&format!("{}{FILE_SUFFIX}", setting.name));
         return match (present(&setting.name), file) {
-            (Some(_), Some(_)) => Err(format!(
-                "given twice, as itself and as {}{FILE_SUFFIX}",
-                setting.name
-            )),
+            (Some(_), Some(_)) => Err(format!("given twice, as itself and as {}{FILE_SUFFIX}", setting.name)),
             (None, Some(Value::String(path))) => {
                 secret_in_file(Path::new(path)).map(|text| Some(text.into()))
             }
-            (None, Some(other)) => Err(format!(
-                "{}{FILE_SUFFIX} must be a path, not {other}",
-                setting.name
-            )),
+            (None, Some(other)) => Err(format!("{}{FILE_SUFFIX} must be a path, not {other}", setting.name)),
             (Some(Value::String(text)), None) if text.is_empty() && setting.required => {
                 Err("is empty".into())
             }
@@ -176,19 +163,13 @@ fn converted(kind: SettingKind, value: &Value) -> Result<Value, String> {
         _ => false,
     };
     // The value itself may be a secret, and stays out of the message.
-    if fits {
-        Ok(value.clone())
-    } else {
-        Err(format!("must be {}", kind.in_words()))
-    }
+    if fits { Ok(value.clone()) } else { Err(format!("must be {}", kind.in_words())) }
 }
 
 /// Go's notation first, as Alertmanager's integrations have it, then Prometheus' with days and weeks.
 fn duration_in_millis(text: &str) -> Result<Value, String> {
     let parsed = duration::parse_go(text).or_else(|_| duration::parse_prometheus(text));
-    let millis = parsed
-        .ok()
-        .and_then(|duration| u32::try_from(duration.as_millis()).ok());
+    let millis = parsed.ok().and_then(|duration| u32::try_from(duration.as_millis()).ok());
     millis
         .map(Value::from)
         .ok_or_else(|| format!("must be a duration such as 30s, at most 49 days, not {text:?}"))
@@ -220,10 +201,7 @@ fn unknown_settings(
     }
     let unknown = given.keys().filter(|name| !known.contains(name));
     unknown
-        .map(|name| SettingProblem {
-            setting: Some(name.clone()),
-            message: unknown_message(name, &known),
-        })
+        .map(|name| SettingProblem { setting: Some(name.clone()), message: unknown_message(name, &known) })
         .collect()
 }
 
@@ -258,13 +236,7 @@ mod tests {
     use serde_json::json;
 
     fn setting(name: &str, kind: SettingKind, required: bool, default: Option<Value>) -> SettingInfo {
-        SettingInfo {
-            name: name.into(),
-            kind,
-            help: String::new(),
-            required,
-            default,
-        }
+        SettingInfo { name: name.into(), kind, help: String::new(), required, default }
     }
 
     fn declared() -> Vec<SettingInfo> {
@@ -277,24 +249,17 @@ mod tests {
     }
 
     fn run(given: Value) -> Result<Value, Vec<String>> {
-        let Value::Object(given) = given else {
-            panic!("an object")
-        };
-        check(&declared(), &["title"], &given, |name, value| {
-            format!("<{name}:{}>", value.len())
-        })
-        .map(Value::Object)
-        .map_err(|problems| problems.iter().map(ToString::to_string).collect())
+        let Value::Object(given) = given else { panic!("an object") };
+        check(&declared(), &["title"], &given, |name, value| format!("<{name}:{}>", value.len()))
+            .map(Value::Object)
+            .map_err(|problems| problems.iter().map(ToString::to_string).collect())
     }
 
     #[test]
     fn fills_in_defaults_and_swaps_secrets() {
         let got = run(json!({"url": "http://x", "name": 5, "title": "{{ x }}"})).unwrap();
         assert_eq!(got, json!({"url": "<url:8>", "timeout": 10_000, "name": "5"}));
-        assert_eq!(
-            run(json!({"url": "http://x", "timeout": "1m30s"})).unwrap()["timeout"],
-            json!(90_000)
-        );
+        assert_eq!(run(json!({"url": "http://x", "timeout": "1m30s"})).unwrap()["timeout"], json!(90_000));
     }
 
     #[test]
@@ -319,10 +284,7 @@ mod tests {
     fn takes_a_secret_from_its_file() {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), "http://x/y\n").unwrap();
-        assert_eq!(
-            run(json!({"url_file": file.path()})).unwrap()["url"],
-            json!("<url:10>")
-        );
+        assert_eq!(run(json!({"url_file": file.path()})).unwrap()["url"], json!("<url:10>"));
         let twice = run(json!({"url_file": file.path(), "url": "x"})).unwrap_err();
         assert_eq!(twice, ["url: given twice, as itself and as url_file"]);
         assert!(

@@ -152,9 +152,7 @@ pub(crate) fn explain(store: &Store<HostState>, call: &str, limits: CallLimits, 
 fn cause(state: &HostState, limits: CallLimits, stop: Stop) -> CrashCause {
     let error = match stop {
         Stop::TooSlow => {
-            return CrashCause::TooSlow {
-                budget_ms: millis(limits.wall_clock),
-            };
+            return CrashCause::TooSlow { budget_ms: millis(limits.wall_clock) };
         }
         Stop::HostPanic(text) => return CrashCause::Host { text },
         Stop::Error(error) => error,
@@ -163,23 +161,15 @@ fn cause(state: &HostState, limits: CallLimits, stop: Stop) -> CrashCause {
         return refused.clone();
     }
     match error.downcast_ref::<Trap>() {
-        Some(Trap::Interrupt) => CrashCause::OutOfTime {
-            budget_ms: millis(limits.cpu),
-        },
+        Some(Trap::Interrupt) => CrashCause::OutOfTime { budget_ms: millis(limits.cpu) },
         Some(Trap::StackOverflow) => CrashCause::StackOverflow,
-        Some(trap) => CrashCause::Trap {
-            text: trap.to_string(),
-        },
+        Some(trap) => CrashCause::Trap { text: trap.to_string() },
         None => {
             let text = error.root_cause().to_string();
             if text.contains(HOSTCALL_FUEL_ERROR) {
-                return CrashCause::TooMuchData {
-                    limit_bytes: limits.returned_bytes,
-                };
+                return CrashCause::TooMuchData { limit_bytes: limits.returned_bytes };
             }
-            CrashCause::Trap {
-                text: text.chars().take(MAX_ERROR_CHARS).collect(),
-            }
+            CrashCause::Trap { text: text.chars().take(MAX_ERROR_CHARS).collect() }
         }
     }
 }
@@ -201,14 +191,9 @@ fn demangled(name: &str) -> String {
         return name.to_owned();
     };
     let mut path = Vec::new();
-    while let Some(digits) = rest
-        .find(|c: char| !c.is_ascii_digit())
-        .filter(|digits| *digits > 0)
-    {
-        let Some((part, after)) = rest[..digits]
-            .parse()
-            .ok()
-            .and_then(|length: usize| rest[digits..].split_at_checked(length))
+    while let Some(digits) = rest.find(|c: char| !c.is_ascii_digit()).filter(|digits| *digits > 0) {
+        let Some((part, after)) =
+            rest[..digits].parse().ok().and_then(|length: usize| rest[digits..].split_at_checked(length))
         else {
             return name.to_owned();
         };
@@ -221,9 +206,7 @@ fn demangled(name: &str) -> String {
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("panic")
-        .to_owned()
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("panic").to_owned()
 }
 
 fn millis(duration: Duration) -> u64 {
@@ -240,10 +223,7 @@ impl ResourceLimiter for MemoryAccount {
         let wanted_bytes = self.memory_bytes.saturating_add(desired.saturating_sub(current));
         if wanted_bytes > self.memory_limit_bytes {
             let limit_bytes = self.memory_limit_bytes;
-            self.refused = Some(CrashCause::OutOfMemory {
-                wanted_bytes,
-                limit_bytes,
-            });
+            self.refused = Some(CrashCause::OutOfMemory { wanted_bytes, limit_bytes });
             // An error ends the call at once. Answering "no" instead would leave it to the guest what to do, and some
             // go on in a broken state.
             return Err(wasmtime::Error::msg("memory limit"));
@@ -260,10 +240,7 @@ impl ResourceLimiter for MemoryAccount {
     ) -> wasmtime::Result<bool> {
         let limit = self.limits.table_elements;
         if desired > limit {
-            self.refused = Some(CrashCause::TooManyTableElements {
-                wanted: desired,
-                limit,
-            });
+            self.refused = Some(CrashCause::TooManyTableElements { wanted: desired, limit });
             return Err(wasmtime::Error::msg("table limit"));
         }
         Ok(true)

@@ -21,26 +21,11 @@ use crate::{
 };
 
 const FIRST_PARTY: [EmbeddedPlugin; 5] = [
-    EmbeddedPlugin {
-        name: "jsonl",
-        wasm: include_bytes!("../../../plugins/dist/jsonl.wasm"),
-    },
-    EmbeddedPlugin {
-        name: "kv",
-        wasm: include_bytes!("../../../plugins/dist/kv.wasm"),
-    },
-    EmbeddedPlugin {
-        name: "zscore",
-        wasm: include_bytes!("../../../plugins/dist/zscore.wasm"),
-    },
-    EmbeddedPlugin {
-        name: "webhook",
-        wasm: include_bytes!("../../../plugins/dist/webhook.wasm"),
-    },
-    EmbeddedPlugin {
-        name: "slack",
-        wasm: include_bytes!("../../../plugins/dist/slack.wasm"),
-    },
+    EmbeddedPlugin { name: "jsonl", wasm: include_bytes!("../../../plugins/dist/jsonl.wasm") },
+    EmbeddedPlugin { name: "kv", wasm: include_bytes!("../../../plugins/dist/kv.wasm") },
+    EmbeddedPlugin { name: "zscore", wasm: include_bytes!("../../../plugins/dist/zscore.wasm") },
+    EmbeddedPlugin { name: "webhook", wasm: include_bytes!("../../../plugins/dist/webhook.wasm") },
+    EmbeddedPlugin { name: "slack", wasm: include_bytes!("../../../plugins/dist/slack.wasm") },
 ];
 const HOSTILE_DRIVER: &[u8] = include_bytes!("../../../plugins/dist/hostile/driver.wasm");
 const HOSTILE_DETECTOR: &[u8] = include_bytes!("../../../plugins/dist/hostile/detector.wasm");
@@ -54,20 +39,11 @@ fn shared_cache() -> PathBuf {
 }
 
 fn options() -> PluginsOptions {
-    PluginsOptions {
-        cache: Some(shared_cache()),
-        ..PluginsOptions::new(Arc::new(|| NOW))
-    }
+    PluginsOptions { cache: Some(shared_cache()), ..PluginsOptions::new(Arc::new(|| NOW)) }
 }
 
 async fn first_party(http: Arc<dyn HttpClient>) -> Plugins {
-    Plugins::load(PluginsOptions {
-        embedded: FIRST_PARTY.to_vec(),
-        http,
-        ..options()
-    })
-    .await
-    .unwrap()
+    Plugins::load(PluginsOptions { embedded: FIRST_PARTY.to_vec(), http, ..options() }).await.unwrap()
 }
 
 /// The hostile plugins; the receiver as if the operator had granted it nothing but what it asks for.
@@ -77,24 +53,12 @@ async fn hostile(http: Arc<dyn HttpClient>, limits: Limits) -> (Plugins, tempfil
     let grants = "[grants]\nhosts = [\"https://api.example\"]\n[grants.secrets.token]\nhosts = [\"https://api.example\"]\n";
     std::fs::write(folder.path().join("hostile-receiver.toml"), grants).unwrap();
     let embedded = vec![
-        EmbeddedPlugin {
-            name: "hostile-driver",
-            wasm: HOSTILE_DRIVER,
-        },
-        EmbeddedPlugin {
-            name: "hostile-detector",
-            wasm: HOSTILE_DETECTOR,
-        },
+        EmbeddedPlugin { name: "hostile-driver", wasm: HOSTILE_DRIVER },
+        EmbeddedPlugin { name: "hostile-detector", wasm: HOSTILE_DETECTOR },
         FIRST_PARTY[0],
     ];
     let folder_path = Some(folder.path().to_path_buf());
-    let options = PluginsOptions {
-        embedded,
-        folder: folder_path,
-        http,
-        limits,
-        ..options()
-    };
+    let options = PluginsOptions { embedded, folder: folder_path, http, limits, ..options() };
     (Plugins::load(options).await.unwrap(), folder)
 }
 
@@ -109,16 +73,11 @@ fn device(name: &str, config: &str) -> DeviceContext {
 }
 
 fn frame(text: &str) -> Frame {
-    Frame {
-        at: NOW,
-        data: text.as_bytes().to_vec(),
-    }
+    Frame { at: NOW, data: text.as_bytes().to_vec() }
 }
 
 fn object(value: Value) -> Map<String, Value> {
-    let Value::Object(object) = value else {
-        panic!("not an object")
-    };
+    let Value::Object(object) = value else { panic!("not an object") };
     object
 }
 
@@ -168,26 +127,13 @@ struct Recorder {
 
 impl Recorder {
     fn answering(status: u16, headers: &[(&str, &str)], body: &str) -> Arc<Self> {
-        let headers = headers
-            .iter()
-            .map(|(name, value)| ((*name).into(), (*value).into()))
-            .collect();
+        let headers = headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
         let body = Bytes::copy_from_slice(body.as_bytes());
-        Arc::new(Self {
-            sent: Mutex::default(),
-            answer: Ok(HttpResponse {
-                status,
-                headers,
-                body,
-            }),
-        })
+        Arc::new(Self { sent: Mutex::default(), answer: Ok(HttpResponse { status, headers, body }) })
     }
 
     fn failing(error: HttpError) -> Arc<Self> {
-        Arc::new(Self {
-            sent: Mutex::default(),
-            answer: Err(error),
-        })
+        Arc::new(Self { sent: Mutex::default(), answer: Err(error) })
     }
 
     fn sent(&self) -> Vec<HttpRequest> {

@@ -209,7 +209,9 @@ impl RuleGroups {
 
     fn note(&self, transitions: &[Transition], at: Timestamp) {
         // Firing and resolved are routing's to tell, which also knows alerts from outside.
-        let pending = transitions.iter().filter(|t| matches!(t.alert.state, RuleAlertState::Pending { .. }) && !t.let_go);
+        let pending = transitions
+            .iter()
+            .filter(|t| matches!(t.alert.state, RuleAlertState::Pending { .. }) && !t.let_go);
         for transition in pending {
             let alert = &transition.alert;
             let summary = alert.annotations.value("summary");
@@ -219,7 +221,8 @@ impl RuleGroups {
 }
 
 fn build(spec: RuleGroupSpec) -> Group {
-    let seed = Labels::from_pairs([("file", spec.file.as_str()), ("group", spec.name.as_str())]).fingerprint().0;
+    let seed =
+        Labels::from_pairs([("file", spec.file.as_str()), ("group", spec.name.as_str())]).fingerprint().0;
     let schedule = Schedule::new(spec.interval, seed);
     Group::new(spec, schedule)
 }

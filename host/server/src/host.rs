@@ -1,5 +1,6 @@
 //! The host: everything wired together, started in order, stopped in order.
 
+mod housekeeping;
 mod options;
 mod sink;
 
@@ -14,8 +15,8 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use bellwether_devices::{DeviceManager, ManagerOptions};
 use bellwether_ingest::ScraperOptions;
-use bellwether_model::{Appender, Timestamp};
 use bellwether_model::state::DurableState;
+use bellwether_model::{Appender, Timestamp};
 use bellwether_promql::Engine;
 use bellwether_sandbox::Plugins;
 use bellwether_storage::{SqliteState, Store, StoreOptions};
@@ -36,9 +37,6 @@ use crate::routing::{self, RoutingHandle};
 use crate::scraping::Scraping;
 use crate::tasks::Tasks;
 use crate::telemetry::Telemetry;
-
-/// How often samples beyond the retention are dropped.
-const RETENTION_CHECK: Duration = Duration::from_secs(60);
 
 /// A running host.
 pub struct Host {
@@ -78,7 +76,7 @@ pub struct Host {
     pub signals: SignalCache,
     /// Receivers as configured.
     pub receivers: Arc<ArcSwap<ConfiguredReceivers>>,
-    engine: Arc<Engine>,
+    engine: Arc<ArcSwap<Engine>>,
     natives: NativeReceivers,
     origin: Origin,
     configuration: ArcSwap<Configuration>,
@@ -112,16 +110,19 @@ impl Host {
         let store_options = StoreOptions { retention: configuration.retention, ..StoreOptions::default() };
         let store = Arc::new(Store::open(&options.data_dir, store_options, now)?);
         let state = Arc::new(SqliteState::open(&options.data_dir.join("state.db"))?);
-        let plugins = plugins::load(configuration.plugin_dir.as_deref(), &options.data_dir, &clock).await?;
-        let engine = Arc::new(plugins::engine(&plugins));
-        let specs = config::load_rules(&configuration.rule_files, &engine, configuration.evaluation_interval)?;
+        let plugin_dir = configuration.plugin_dir.clone();
+        let plugin_dir = plugin_dir.unwrap_or_else(|| options.data_dir.join("plugins"));
+        let plugins = plugins::load(&plugin_dir, &options.data_dir, &clock).await?;
+        let engine = Arc::new(ArcSwap::from_pointee(plugins::engine(&plugins)));
+        let specs =
+            config::load_rules(&configuration.rule_files, &engine.load(), configuration.evaluation_interval)?;
 
         let host = Wiring { clock, now, store, state, plugins, engine, tasks: Tasks::default() }
             .build(origin, configuration, options.data_dir, external_url, options.device_heartbeat, addresses)
             .await?;
         host.start_rules(specs)?;
         host.serve(first, second)?;
-        host.start_housekeeping();
+        housekeeping::start(&host);
         host.log_notes();
         info!(ready_in_ms = host.clock.now().millis_since(host.started_at), "ready");
         Ok(host)
@@ -133,8 +134,8 @@ impl Host {
     }
 
     /// The engine with the functions of all detectors.
-    pub fn engine(&self) -> &Engine {
-        &self.engine
+    pub fn engine(&self) -> Arc<Engine> {
+        self.engine.load_full()
     }
 
     /// The configuration in force.
@@ -160,7 +161,7 @@ impl Host {
     async fn try_reload(&self) -> anyhow::Result<()> {
         let mut configuration = config::load(&self.origin, self.clock.now())?;
         let specs =
-            config::load_rules(&configuration.rule_files, &self.engine, configuration.evaluation_interval)?;
+            config::load_rules(&configuration.rule_files, &self.engine(), configuration.evaluation_interval)?;
         let receivers = build_receivers(&mut configuration, &self.natives, &self.plugins).await?;
         self.receivers.store(Arc::new(receivers));
         self.routing.swap(configuration.alerting.clone()).await;
@@ -195,28 +196,21 @@ impl Host {
         first: tokio::net::TcpListener,
         second: tokio::net::TcpListener,
     ) -> anyhow::Result<()> {
-        let page = api::prometheus::routes().merge(api::page::routes()).merge(api::lifecycle::routes("Prometheus Server"));
+        let page = api::prometheus::routes()
+            .merge(api::page::routes())
+            .merge(api::lifecycle::routes("Prometheus Server"));
         api::listener::serve(&self.tasks, first, "prometheus", page, self)?;
         let alertmanager = api::alertmanager::routes().merge(api::lifecycle::routes("Alertmanager"));
         api::listener::serve(&self.tasks, second, "alertmanager", alertmanager, self)?;
         Ok(())
     }
 
-    fn start_housekeeping(self: &Arc<Self>) {
-        let (store, clock, token) = (Arc::clone(&self.store), self.clock.clone(), self.tasks.token().clone());
-        self.tasks.spawn("retention", async move {
-            loop {
-                tokio::select! {
-                    () = token.cancelled() => return,
-                    () = tokio::time::sleep(RETENTION_CHECK) => {}
-                }
-                let (store, now) = (Arc::clone(&store), clock.now());
-                let dropped = tokio::task::spawn_blocking(move || store.apply_retention(now)).await;
-                if let Ok(series @ 1..) = dropped {
-                    info!(series, "series without samples dropped");
-                }
-            }
-        });
+    /// Receivers with the plugins that there are now.
+    async fn rebuild_receivers(&self) -> anyhow::Result<()> {
+        let mut configuration = Configuration::clone(&self.config());
+        let receivers = build_receivers(&mut configuration, &self.natives, &self.plugins).await?;
+        self.receivers.store(Arc::new(receivers));
+        Ok(())
     }
 
     fn log_notes(&self) {
@@ -233,7 +227,7 @@ struct Wiring {
     store: Arc<Store>,
     state: Arc<SqliteState>,
     plugins: Plugins,
-    engine: Arc<Engine>,
+    engine: Arc<ArcSwap<Engine>>,
     tasks: Tasks,
 }
 

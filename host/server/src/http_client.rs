@@ -44,8 +44,10 @@ impl PluginHttpClient {
     }
 
     async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let url: reqwest::Url =
-            request.url.parse().map_err(|_| HttpError::InvalidRequest("the URL cannot be read".to_owned()))?;
+        let url: reqwest::Url = request
+            .url
+            .parse()
+            .map_err(|_| HttpError::InvalidRequest("the URL cannot be read".to_owned()))?;
         let client = match request.addresses {
             AddressPolicy::Any => &self.any,
             AddressPolicy::PublicOnly => {
@@ -53,14 +55,16 @@ impl PluginHttpClient {
                 &self.public_only
             }
         };
-        let mut builder = client.request(method(request.method), url).timeout(request.timeout).body(request.body);
+        let mut builder =
+            client.request(method(request.method), url).timeout(request.timeout).body(request.body);
         for (name, value) in &request.headers {
             builder = builder.header(name, value);
         }
         let mut response = builder.send().await.map_err(|error| translate(&error))?;
         let body = read_limited(&mut response, request.max_response_bytes).await?;
         let headers = response.headers().iter();
-        let headers = headers.filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
+        let headers =
+            headers.filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
         Ok(HttpResponse { status: response.status().as_u16(), headers: headers.collect(), body })
     }
 }
@@ -85,7 +89,9 @@ const fn method(method: HttpMethod) -> reqwest::Method {
 fn refuse_private_literal(url: &reqwest::Url) -> Result<(), HttpError> {
     let host = url.host_str().unwrap_or("").trim_start_matches('[').trim_end_matches(']');
     match host.parse::<IpAddr>() {
-        Ok(address) if !is_public(address) => Err(HttpError::Denied(format!("{address} is no public address"))),
+        Ok(address) if !is_public(address) => {
+            Err(HttpError::Denied(format!("{address} is no public address")))
+        }
         Ok(_) | Err(_) => Ok(()),
     }
 }
@@ -123,7 +129,8 @@ impl Resolve for PublicOnly {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
             let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let public: Vec<SocketAddr> = found.into_iter().filter(|address| is_public(address.ip())).collect();
+            let public: Vec<SocketAddr> =
+                found.into_iter().filter(|address| is_public(address.ip())).collect();
             if public.is_empty() {
                 return Err(format!("{} stands for no public address", name.as_str()).into());
             }

@@ -32,9 +32,9 @@ macro_rules! embedded {
 const EMBEDDED: [EmbeddedPlugin; 5] = embedded!["jsonl", "kv", "slack", "webhook", "zscore"];
 
 /// Loads the plugins of a running host. Compiled code is kept in the data folder.
-pub async fn load(folder: Option<&Path>, data_dir: &Path, clock: &Clock) -> anyhow::Result<Plugins> {
+pub async fn load(folder: &Path, data_dir: &Path, clock: &Clock) -> anyhow::Result<Plugins> {
     let http = PluginHttpClient::new().context("cannot set up the HTTP client of plugins")?;
-    load_with(folder, Some(data_dir), clock, Arc::new(http)).await
+    load_with(Some(folder), Some(data_dir), clock, Arc::new(http)).await
 }
 
 async fn load_with(

@@ -207,8 +207,9 @@ async fn carry_out(
     let (happened, writes): (Vec<_>, Vec<_>) =
         effects.into_iter().partition(|effect| matches!(effect, Effect::Happened(_)));
     if !writes.is_empty() {
-        let has_deliveries =
-            writes.iter().any(|effect| matches!(effect, Effect::Flush(flush) if !flush.deliveries.is_empty()));
+        let has_deliveries = writes
+            .iter()
+            .any(|effect| matches!(effect, Effect::Flush(flush) if !flush.deliveries.is_empty()));
         let state = Arc::clone(&deps.state);
         let written = tokio::task::spawn_blocking(move || write(state.as_ref(), &writes)).await;
         written.map_err(|_| RoutingError::Stopping)??;
@@ -241,12 +242,15 @@ fn note(journal: &Journal, happened: Happened, summaries: &HashMap<Fingerprint, 
             (Kind::Firing, labels, text)
         }
         Event::Resolved { labels, starts_at, ends_at } => {
-            let lasted = bellwether_model::duration::PrometheusDuration(whole_seconds(ends_at.since(starts_at)));
+            let lasted =
+                bellwether_model::duration::PrometheusDuration(whole_seconds(ends_at.since(starts_at)));
             (Kind::Resolved, labels, format!("after {lasted}"))
         }
         Event::Inhibited { labels, .. } => (Kind::Inhibited, labels, "by a more important alert".to_owned()),
         Event::Silenced { labels, .. } => (Kind::Silenced, labels, "by a silence".to_owned()),
-        Event::MutedByTime { labels, by } => (Kind::Silenced, labels, format!("by time interval {}", by.join(", "))),
+        Event::MutedByTime { labels, by } => {
+            (Kind::Silenced, labels, format!("by time interval {}", by.join(", ")))
+        }
         Event::GroupFormed { .. }
         | Event::Queued { .. }
         | Event::Unmuted { .. }

@@ -126,7 +126,8 @@ impl Telemetry {
 
     /// A request was answered.
     pub fn http_request(&self, listener: &'static str, status: u16) {
-        let labels = vec![("listener".to_owned(), listener.to_owned()), ("code".to_owned(), status.to_string())];
+        let labels =
+            vec![("listener".to_owned(), listener.to_owned()), ("code".to_owned(), status.to_string())];
         self.http_requests.get_or_create(&labels).inc();
     }
 

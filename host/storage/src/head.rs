@@ -96,10 +96,8 @@ impl Head {
             if total > max_samples {
                 return Err(QueryError::TooManySamples { limit: max_samples });
             }
-            found.push(Series {
-                labels: series.labels().clone(),
-                samples: series.samples(start, end, count),
-            });
+            found
+                .push(Series { labels: series.labels().clone(), samples: series.samples(start, end, count) });
         }
         found.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
         Ok(found)
@@ -133,19 +131,14 @@ impl Head {
         end: Timestamp,
     ) -> Vec<Arc<str>> {
         let labels = self.present(matchers, start, end).flatten();
-        let values: BTreeSet<Arc<str>> = labels
-            .filter(|label| &*label.name == name)
-            .map(|label| label.value.clone())
-            .collect();
+        let values: BTreeSet<Arc<str>> =
+            labels.filter(|label| &*label.name == name).map(|label| label.value.clone()).collect();
         values.into_iter().collect()
     }
 
     /// What is in memory.
     pub(crate) fn stats(&self) -> HeadStats {
-        let mut stats = HeadStats {
-            bytes: self.index.bytes(),
-            ..HeadStats::default()
-        };
+        let mut stats = HeadStats { bytes: self.index.bytes(), ..HeadStats::default() };
         for series in self.slots.iter().flatten() {
             stats.series += 1;
             stats.samples += series.len();
@@ -163,10 +156,7 @@ impl Head {
 
     /// The series in a range of slots, for a checkpoint: number in the log, labels, and all samples.
     pub(crate) fn dump(&self, slots: std::ops::Range<usize>) -> impl Iterator<Item = SeriesDump<'_>> {
-        let slots = self
-            .slots
-            .get(slots.start..slots.end.min(self.slots.len()))
-            .unwrap_or_default();
+        let slots = self.slots.get(slots.start..slots.end.min(self.slots.len())).unwrap_or_default();
         slots.iter().flatten().map(|series| SeriesDump {
             log_ref: series.log_ref(),
             labels: series.labels(),
@@ -176,9 +166,7 @@ impl Head {
 
     fn matching(&self, matchers: &[Matcher]) -> impl Iterator<Item = &MemSeries> {
         let slots = self.index.matching(matchers);
-        slots
-            .into_iter()
-            .filter_map(|slot| self.slots.get(slot.0 as usize)?.as_ref())
+        slots.into_iter().filter_map(|slot| self.slots.get(slot.0 as usize)?.as_ref())
     }
 
     fn present(
@@ -187,9 +175,7 @@ impl Head {
         start: Timestamp,
         end: Timestamp,
     ) -> impl Iterator<Item = &Labels> {
-        self.matching(matchers)
-            .filter(move |series| series.count(start, end) > 0)
-            .map(MemSeries::labels)
+        self.matching(matchers).filter(move |series| series.count(start, end) > 0).map(MemSeries::labels)
     }
 }
 

@@ -34,22 +34,13 @@ impl DirectoryLock {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(OpenError::Locked {
-                    path: dir.to_owned(),
-                    holder: holder(&file),
-                });
+                return Err(OpenError::Locked { path: dir.to_owned(), holder: holder(&file) });
             }
             Err(TryLockError::Error(source)) => {
-                return Err(OpenError::Io {
-                    action: "lock",
-                    path,
-                    source,
-                });
+                return Err(OpenError::Io { action: "lock", path, source });
             }
         }
-        let written = file
-            .set_len(0)
-            .and_then(|()| write!(file, "{}", std::process::id()));
+        let written = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
         written.map_err(OpenError::io("write", &path))?;
         Ok(Self { _file: file })
     }

@@ -38,20 +38,11 @@ pub struct SqliteState {
 impl SqliteState {
     /// Opens the file, creates it where it is missing, and brings an older one up to date.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let failed = |action| {
-            move |source| OpenError::Database {
-                action,
-                path: path.to_owned(),
-                source,
-            }
-        };
+        let failed = |action| move |source| OpenError::Database { action, path: path.to_owned(), source };
         let mut connection = Connection::open(path).map_err(failed("open"))?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(failed("open"))?;
         schema::prepare(&mut connection, path)?;
-        Ok(Self {
-            place: path.to_owned(),
-            connection: Mutex::new(connection),
-        })
+        Ok(Self { place: path.to_owned(), connection: Mutex::new(connection) })
     }
 
     /// What the last delivery of this group to this integration of a receiver returned, where it returned anything
@@ -62,9 +53,7 @@ impl SqliteState {
         receiver: &str,
         integration: u32,
     ) -> Result<Option<Receipt>, StateError> {
-        self.read("read a receipt", |db| {
-            deliveries::last_receipt(db, group_key, receiver, integration)
-        })
+        self.read("read a receipt", |db| deliveries::last_receipt(db, group_key, receiver, integration))
     }
 
     /// Messages that were given up, newest first.
@@ -100,11 +89,7 @@ impl SqliteState {
     fn state_error(&self, action: &'static str, failure: Failure) -> StateError {
         let place = self.place.display().to_string();
         match failure {
-            Failure::Database(error) => StateError::Database {
-                action,
-                place,
-                cause: error.to_string(),
-            },
+            Failure::Database(error) => StateError::Database { action, place, cause: error.to_string() },
             Failure::Damaged { what, cause } => StateError::Damaged { place, what, cause },
         }
     }
@@ -173,9 +158,7 @@ impl DurableState for SqliteState {
     }
 
     fn put_rule_alerts(&self, rule_key: &str, alerts: &[StoredRuleAlert]) -> Result<(), StateError> {
-        self.write("write a rule's alerts", |db| {
-            alerts::put_rule_alerts(db, rule_key, alerts)
-        })
+        self.write("write a rule's alerts", |db| alerts::put_rule_alerts(db, rule_key, alerts))
     }
 
     fn post_to_inbox(&self, message: &InboxMessage) -> Result<(), StateError> {

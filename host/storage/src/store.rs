@@ -97,10 +97,7 @@ impl Store {
         let lock = DirectoryLock::acquire(dir)?;
         let cutoff = now - options.retention;
         let mut replay = writer::Replay::new(options, cutoff);
-        let limits = WalLimits {
-            segment_bytes: options.segment_bytes,
-            log_bytes: options.log_bytes,
-        };
+        let limits = WalLimits { segment_bytes: options.segment_bytes, log_bytes: options.log_bytes };
         let wal = Wal::open(&dir.join(WAL_DIR), limits, &mut |entry: Entry| replay.take(entry))?;
         let (writer, head) = replay.finish(wal);
         let shared = Arc::new(Shared {
@@ -110,11 +107,7 @@ impl Store {
         });
         let flusher = Flusher::spawn(shared.clone(), options.sync_interval)
             .map_err(OpenError::io("start the thread that syncs", dir))?;
-        Ok(Self {
-            shared,
-            flusher: Some(flusher),
-            _lock: lock,
-        })
+        Ok(Self { shared, flusher: Some(flusher), _lock: lock })
     }
 
     /// Drops samples that are beyond the retention at `now`, and series without samples; returns how many series.
@@ -147,10 +140,7 @@ impl Store {
     /// Figures for telemetry and the status page; walks all series.
     pub fn stats(&self) -> StoreStats {
         let head = self.shared.head().stats();
-        StoreStats {
-            head,
-            ..self.shared.writer().stats()
-        }
+        StoreStats { head, ..self.shared.writer().stats() }
     }
 
     /// Makes everything acknowledged so far durable against a power cut.
@@ -176,17 +166,13 @@ impl Appender for Store {
     /// Samples of known series are taken in even where others are refused because of the limit of series.
     fn append(&self, records: &[Record]) -> Result<Appended, AppendError> {
         let mut writer = self.shared.writer();
-        let batch = writer
-            .write(records)
-            .map_err(|error| AppendError::Log(error.to_string()))?;
+        let batch = writer.write(records).map_err(|error| AppendError::Log(error.to_string()))?;
         if !batch.is_empty() {
             batch.apply(&mut self.shared.head_mut());
         }
         match batch.refused() {
             0 => Ok(batch.appended()),
-            _ => Err(AppendError::TooManySeries {
-                limit: writer.max_series(),
-            }),
+            _ => Err(AppendError::TooManySeries { limit: writer.max_series() }),
         }
     }
 }

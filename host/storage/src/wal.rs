@@ -60,16 +60,11 @@ impl Wal {
         let path = LogFile::Segment(number).path(dir);
         let (file, length) = match last_bytes {
             Some(length) if length >= PREAMBLE_BYTES => {
-                let file = OpenOptions::new()
-                    .append(true)
-                    .open(&path)
-                    .map_err(OpenError::io("open", &path))?;
+                let file =
+                    OpenOptions::new().append(true).open(&path).map_err(OpenError::io("open", &path))?;
                 (file, length)
             }
-            _ => (
-                segment::create(&path).map_err(OpenError::io("create", &path))?,
-                PREAMBLE_BYTES,
-            ),
+            _ => (segment::create(&path).map_err(OpenError::io("create", &path))?, PREAMBLE_BYTES),
         };
         segment::sync_directory(dir).map_err(OpenError::io("sync", dir))?;
         Ok(Self {
@@ -207,19 +202,14 @@ impl Found {
         let first = self.checkpoint.map_or(1, |covered| covered + 1);
         for (number, wanted) in self.segments.iter().zip(first..) {
             if *number != wanted {
-                return Err(OpenError::MissingSegment {
-                    path: LogFile::Segment(wanted).path(dir),
-                });
+                return Err(OpenError::MissingSegment { path: LogFile::Segment(wanted).path(dir) });
             }
         }
         Ok(self)
     }
 
     fn last_segment(&self) -> u64 {
-        self.segments
-            .last()
-            .copied()
-            .unwrap_or_else(|| self.checkpoint.map_or(1, |covered| covered + 1))
+        self.segments.last().copied().unwrap_or_else(|| self.checkpoint.map_or(1, |covered| covered + 1))
     }
 
     fn read_checkpoint(&self, dir: &Path, each: &mut dyn FnMut(Entry)) -> Result<u64, OpenError> {
@@ -254,18 +244,11 @@ impl Found {
 }
 
 fn ends_early(path: PathBuf, offset: u64) -> OpenError {
-    OpenError::DamagedLog {
-        path,
-        offset,
-        cause: "the file ends in the middle of a record".to_owned(),
-    }
+    OpenError::DamagedLog { path, offset, cause: "the file ends in the middle of a record".to_owned() }
 }
 
 fn cut(path: &Path, offset: u64) -> Result<u64, OpenError> {
-    let file = OpenOptions::new()
-        .write(true)
-        .open(path)
-        .map_err(OpenError::io("open", path))?;
+    let file = OpenOptions::new().write(true).open(path).map_err(OpenError::io("open", path))?;
     let length = file.metadata().map_err(OpenError::io("read", path))?.len();
     file.set_len(offset).map_err(OpenError::io("truncate", path))?;
     file.sync_all().map_err(OpenError::io("sync", path))?;

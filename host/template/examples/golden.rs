@@ -72,10 +72,7 @@ impl Tally {
                 self.errors += 1;
                 self.same_errors += usize::from(got == wanted);
                 if got != wanted {
-                    println!(
-                        "other error for {}\n  wanted {wanted}\n  got    {got}",
-                        case.template
-                    );
+                    println!("other error for {}\n  wanted {wanted}\n  got    {got}", case.template);
                 }
                 true
             }
@@ -87,10 +84,7 @@ impl Tally {
         }
         self.failed += 1;
         let wanted = case.error.as_ref().map_or(Ok(&case.output), Err);
-        println!(
-            "{} {}\n  wanted {wanted:?}\n  got    {got:?}",
-            case.kind, case.template
-        );
+        println!("{} {}\n  wanted {wanted:?}\n  got    {got:?}", case.kind, case.template);
     }
 }
 
@@ -106,16 +100,9 @@ fn main() -> Result<ExitCode> {
             Group::Alertmanager(group) => run_alertmanager(group, &mut tally),
         }
     }
-    println!(
-        "{} of {} errors are worded the same",
-        tally.same_errors, tally.errors
-    );
+    println!("{} of {} errors are worded the same", tally.same_errors, tally.errors);
     println!("{} passed, {} failed", tally.passed, tally.failed);
-    Ok(if tally.failed == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn run_prometheus(group: &PrometheusGroup, tally: &mut Tally) -> Result<()> {
@@ -126,15 +113,9 @@ fn run_prometheus(group: &PrometheusGroup, tally: &mut Tally) -> Result<()> {
         value: group.value.parse()?,
     };
     let query = |text: &str, _: Timestamp| {
-        let samples = group
-            .queries
-            .get(text)
-            .ok_or_else(|| format!("unknown query {text:?}"))?;
+        let samples = group.queries.get(text).ok_or_else(|| format!("unknown query {text:?}"))?;
         let sample = |sample: &QuerySample| {
-            Ok((
-                sample.labels.clone(),
-                sample.value.parse().map_err(|_| "no number")?,
-            ))
+            Ok((sample.labels.clone(), sample.value.parse().map_err(|_| "no number")?))
         };
         samples.iter().map(sample).collect::<Result<Vec<_>, String>>()
     };
@@ -150,11 +131,7 @@ fn run_prometheus(group: &PrometheusGroup, tally: &mut Tally) -> Result<()> {
 fn run_alertmanager(group: &AlertmanagerGroup, tally: &mut Tally) {
     let templates = Templates::without_defaults();
     for case in &group.cases {
-        let format = if case.kind == "html" {
-            Format::Html
-        } else {
-            Format::Text
-        };
+        let format = if case.kind == "html" { Format::Html } else { Format::Text };
         let got = templates.render_webhook(&case.template, &group.data, format, Timestamp::UNIX_EPOCH);
         tally.count(case, got.map_err(|error| error.to_string()));
     }

@@ -18,10 +18,8 @@ use crate::value::Value;
 pub use webhook::{WebhookAlert, WebhookData};
 
 /// Our own templates under the names that Alertmanager's users know.
-const DEFAULTS: [(&str, &str); 2] = [
-    ("default.tmpl", include_str!("default.tmpl")),
-    ("email.tmpl", include_str!("email.tmpl")),
-];
+const DEFAULTS: [(&str, &str); 2] =
+    [("default.tmpl", include_str!("default.tmpl")), ("email.tmpl", include_str!("email.tmpl"))];
 
 /// The name of a text that is rendered; Alertmanager leaves it empty.
 const TEXT_NAME: &str = "";
@@ -53,18 +51,14 @@ impl Templates {
     pub fn new(extra_files: &[(&str, &str)]) -> Result<Self, TemplateError> {
         let mut templates = Self::without_defaults();
         for (name, text) in DEFAULTS.iter().chain(extra_files) {
-            templates
-                .set
-                .merge(parser::parse(name, text, Dialect::Alertmanager)?);
+            templates.set.merge(parser::parse(name, text, Dialect::Alertmanager)?);
         }
         Ok(templates)
     }
 
     /// No templates to call at all.
     pub fn without_defaults() -> Self {
-        Self {
-            set: TemplateSet::default(),
-        }
+        Self { set: TemplateSet::default() }
     }
 
     /// Renders a text for a notification.
@@ -77,11 +71,7 @@ impl Templates {
         if !text.contains("{{") {
             return Ok(text.to_owned());
         }
-        let context = Context {
-            data: data::of(notification),
-            route_labels: &notification.route_labels,
-            now,
-        };
+        let context = Context { data: data::of(notification), route_labels: &notification.route_labels, now };
         self.run(text, context, Format::Text)
     }
 
@@ -92,11 +82,7 @@ impl Templates {
         notification: &Notification,
         now: Timestamp,
     ) -> Result<String, TemplateError> {
-        let context = Context {
-            data: data::of(notification),
-            route_labels: &notification.route_labels,
-            now,
-        };
+        let context = Context { data: data::of(notification), route_labels: &notification.route_labels, now };
         self.run(text, context, Format::Html)
     }
 
@@ -110,36 +96,24 @@ impl Templates {
     ) -> Result<String, TemplateError> {
         let route_labels =
             Labels::from_pairs(webhook.route_labels.iter().map(|(n, v)| (n.as_str(), v.as_str())));
-        self.run(
-            text,
-            Context {
-                data: data::of_webhook(webhook),
-                route_labels: &route_labels,
-                now,
-            },
-            format,
-        )
+        self.run(text, Context { data: data::of_webhook(webhook), route_labels: &route_labels, now }, format)
     }
 
     /// Parses a text and renders it for made-up notifications, one firing and one resolved, to find mistakes when it is
     /// loaded.
     pub fn check(&self, text: &str) -> Result<(), TemplateError> {
-        [AlertStatus::Firing, AlertStatus::Resolved]
-            .into_iter()
-            .try_for_each(|status| {
-                let notification = example(status);
-                self.render(text, &notification, notification.at).map(|_| ())
-            })
+        [AlertStatus::Firing, AlertStatus::Resolved].into_iter().try_for_each(|status| {
+            let notification = example(status);
+            self.render(text, &notification, notification.at).map(|_| ())
+        })
     }
 
     /// As [`Templates::check`], for a text that is rendered as HTML.
     pub fn check_html(&self, text: &str) -> Result<(), TemplateError> {
-        [AlertStatus::Firing, AlertStatus::Resolved]
-            .into_iter()
-            .try_for_each(|status| {
-                let notification = example(status);
-                self.render_html(text, &notification, notification.at).map(|_| ())
-            })
+        [AlertStatus::Firing, AlertStatus::Resolved].into_iter().try_for_each(|status| {
+            let notification = example(status);
+            self.render_html(text, &notification, notification.at).map(|_| ())
+        })
     }
 
     /// The names of all templates, sorted.

@@ -38,9 +38,7 @@ pub(crate) struct Tree {
 impl Tree {
     /// Whether it would never print anything but blanks.
     pub(crate) fn is_empty(&self) -> bool {
-        self.root
-            .iter()
-            .all(|node| matches!(node, Node::Text { text, .. } if text.trim().is_empty()))
+        self.root.iter().all(|node| matches!(node, Node::Text { text, .. } if text.trim().is_empty()))
     }
 }
 

@@ -37,10 +37,7 @@ fn is_same(case: &Json, got: &Result<String, crate::TemplateError>) -> bool {
 }
 
 #[test]
-#[cfg_attr(
-    not(conformance_data),
-    ignore = "needs shared/conformance/templates beside the repository"
-)]
+#[cfg_attr(not(conformance_data), ignore = "needs shared/conformance/templates beside the repository")]
 fn random_templates_of_prometheus() {
     let groups: Vec<Json> = serde_json::from_str(&read("templates/random-prometheus-3.15.0.json")).unwrap();
     let mut different = Vec::new();
@@ -53,13 +50,8 @@ fn random_templates_of_prometheus() {
             value: number(&group["Value"]),
         };
         let query = |text: &str, _: Timestamp| {
-            let samples = group["Queries"][text]
-                .as_array()
-                .ok_or_else(|| "parse error".to_owned())?;
-            Ok(samples
-                .iter()
-                .map(|sample| (labels(&sample["labels"]), number(&sample["value"])))
-                .collect())
+            let samples = group["Queries"][text].as_array().ok_or_else(|| "parse error".to_owned())?;
+            Ok(samples.iter().map(|sample| (labels(&sample["labels"]), number(&sample["value"]))).collect())
         };
         let now = Timestamp::from_millis(group["TimestampMs"].as_i64().unwrap());
         for case in group["Cases"].as_array().unwrap() {
@@ -79,10 +71,7 @@ fn random_templates_of_prometheus() {
 }
 
 #[test]
-#[cfg_attr(
-    not(conformance_data),
-    ignore = "needs shared/conformance/templates beside the repository"
-)]
+#[cfg_attr(not(conformance_data), ignore = "needs shared/conformance/templates beside the repository")]
 fn random_templates_of_alertmanager() {
     let groups: Vec<Json> = serde_json::from_str(&read("templates/random-alertmanager-0.34.2.json")).unwrap();
     let templates = Templates::without_defaults();
@@ -90,11 +79,7 @@ fn random_templates_of_alertmanager() {
     for group in &groups {
         let data: WebhookData = serde_json::from_value(group["data"].clone()).unwrap();
         for case in group["cases"].as_array().unwrap() {
-            let format = if case["kind"] == "html" {
-                Format::Html
-            } else {
-                Format::Text
-            };
+            let format = if case["kind"] == "html" { Format::Html } else { Format::Text };
             let text = case["template"].as_str().unwrap();
             let got = templates.render_webhook(text, &data, format, Timestamp::UNIX_EPOCH);
             // A time in a zone, printed as a number, shows where Go keeps its zones.
@@ -109,10 +94,7 @@ fn random_templates_of_alertmanager() {
 }
 
 #[test]
-#[cfg_attr(
-    not(conformance_data),
-    ignore = "needs shared/conformance/templates beside the repository"
-)]
+#[cfg_attr(not(conformance_data), ignore = "needs shared/conformance/templates beside the repository")]
 fn annotations_of_promtool() {
     let rules: Json = serde_saphyr::from_str(&read("templates/rules.yml")).unwrap();
     let tests: Json = serde_saphyr::from_str(&read("templates/test.yml")).unwrap();
@@ -129,9 +111,7 @@ fn annotations_of_promtool() {
         ])
     };
     let query = |text: &str, _: Timestamp| match text {
-        "m{i=~\"0[0-2]\"}" => Ok((0..3)
-            .map(|at| (series_labels(&format!("{at:02}")), values[at]))
-            .collect()),
+        "m{i=~\"0[0-2]\"}" => Ok((0..3).map(|at| (series_labels(&format!("{at:02}")), values[at])).collect()),
         "m{i=\"05\"}" => Ok(vec![(series_labels("05"), values[5])]),
         "absent_metric" => Ok(Vec::new()),
         _ => Err("1:8: parse error: unclosed left parenthesis".to_owned()),
@@ -150,40 +130,28 @@ fn annotations_of_promtool() {
         for (name, text) in texts.iter().filter(|(name, _)| *name != "ext") {
             let got = prometheus::expand("__alert_A", text, &data, Timestamp::UNIX_EPOCH, &query)
                 .unwrap_or_else(|error| format!("<error expanding template: {error}>"));
-            assert_eq!(
-                got,
-                alert["annotations"][name].as_str().unwrap_or(""),
-                "{name} of {i}: {text}"
-            );
+            assert_eq!(got, alert["annotations"][name].as_str().unwrap_or(""), "{name} of {i}: {text}");
         }
     }
     assert_eq!(golden.len(), 24);
 }
 
 fn value_of(json: &Json) -> f64 {
-    json.as_f64()
-        .unwrap_or_else(|| json.as_str().unwrap().parse().unwrap())
+    json.as_f64().unwrap_or_else(|| json.as_str().unwrap().parse().unwrap())
 }
 
 #[test]
-#[cfg_attr(
-    not(conformance_data),
-    ignore = "needs shared/conformance/alertmanager beside the repository"
-)]
+#[cfg_attr(not(conformance_data), ignore = "needs shared/conformance/alertmanager beside the repository")]
 fn default_templates_of_alertmanager_load_and_say_the_same_as_ours() {
-    let (texts, mail) = (
-        read("alertmanager/template/default.tmpl"),
-        read("alertmanager/template/email.tmpl"),
-    );
+    let (texts, mail) =
+        (read("alertmanager/template/default.tmpl"), read("alertmanager/template/email.tmpl"));
     let upstream = Templates::new(&[("default.tmpl", &texts), ("email.tmpl", &mail)]).unwrap();
     let ours = Templates::new(&[]).unwrap();
     let groups: Vec<Json> = serde_json::from_str(&read("templates/random-alertmanager-0.34.2.json")).unwrap();
     for group in &groups {
         let data: WebhookData = serde_json::from_value(group["data"].clone()).unwrap();
         let render = |templates: &Templates, text: &str, format| {
-            templates
-                .render_webhook(text, &data, format, Timestamp::UNIX_EPOCH)
-                .unwrap()
+            templates.render_webhook(text, &data, format, Timestamp::UNIX_EPOCH).unwrap()
         };
         for name in [
             "slack.default.title",
@@ -195,19 +163,13 @@ fn default_templates_of_alertmanager_load_and_say_the_same_as_ours() {
             "jira.default.priority",
         ] {
             let text = format!("{{{{ template {name:?} . }}}}");
-            let (theirs, ours) = (
-                render(&upstream, &text, Format::Text),
-                render(&ours, &text, Format::Text),
-            );
+            let (theirs, ours) = (render(&upstream, &text, Format::Text), render(&ours, &text, Format::Text));
             // Ours leaves no blank behind a subject.
             let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
             assert_eq!(words(&ours), words(&theirs), "{name}");
         }
         let list = "{{ template \"__text_alert_list\" .Alerts }}|{{ template \"__text_alert_list_markdown\" .Alerts }}";
-        assert_eq!(
-            render(&ours, list, Format::Text),
-            render(&upstream, list, Format::Text)
-        );
+        assert_eq!(render(&ours, list, Format::Text), render(&upstream, list, Format::Text));
         let mail = render(&upstream, "{{ template \"email.default.html\" . }}", Format::Html);
         assert!(mail.contains("</html>"));
     }

@@ -80,16 +80,9 @@ impl Location {
     /// The place `position` bytes into `text`.
     pub(crate) fn find(name: &str, text: &str, position: usize) -> Self {
         let before = &text.as_bytes()[..position.min(text.len())];
-        let line_start = before
-            .iter()
-            .rposition(|&byte| byte == b'\n')
-            .map_or(0, |at| at + 1);
+        let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
         let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
-        Self {
-            name: name.to_owned(),
-            line,
-            column: before.len() - line_start,
-        }
+        Self { name: name.to_owned(), line, column: before.len() - line_start }
     }
 }
 

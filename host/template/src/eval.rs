@@ -64,10 +64,7 @@ pub(crate) fn execute(
         sink,
         variables: vec![("$".into(), data.clone())],
         tree,
-        site: Site {
-            position: 0,
-            context: &"",
-        },
+        site: Site { position: 0, context: &"" },
         call_depth: 0,
         depth: 0,
     };
@@ -170,10 +167,7 @@ impl<'s> Evaluator<'s> {
         if !pipe.variables.is_empty() {
             return Ok(());
         }
-        let site = Site {
-            position: pipe.position,
-            context: pipe,
-        };
+        let site = Site { position: pipe.position, context: pipe };
         let written = match &mut self.sink {
             Sink::Html(writer) => writer.value(&value, escaped_by(pipe)),
             Sink::Text(out) => write_text(out, &value),
@@ -208,17 +202,12 @@ impl<'s> Evaluator<'s> {
             Value::List(list) => self.rounds(
                 branch,
                 &mut rounds,
-                list.items
-                    .iter()
-                    .enumerate()
-                    .map(|(at, item)| (index_value(at), item.clone())),
+                list.items.iter().enumerate().map(|(at, item)| (index_value(at), item.clone())),
             )?,
             Value::Map(map) => self.rounds(
                 branch,
                 &mut rounds,
-                map.entries
-                    .iter()
-                    .map(|(key, value)| (Value::String(Arc::clone(key)), value.clone())),
+                map.entries.iter().map(|(key, value)| (Value::String(Arc::clone(key)), value.clone())),
             )?,
             Value::Int(count, ty) => {
                 if branch.pipe.variables.len() > 1 {
@@ -226,11 +215,7 @@ impl<'s> Evaluator<'s> {
                     return Err(self.error(reason));
                 }
                 let ty: IntType = *ty;
-                self.rounds(
-                    branch,
-                    &mut rounds,
-                    (0..*count).map(|n| (Value::Nil, Value::Int(n, ty))),
-                )?
+                self.rounds(branch, &mut rounds, (0..*count).map(|n| (Value::Nil, Value::Int(n, ty))))?
             }
             Value::Nil => Flow::Next,
             other => {
@@ -239,11 +224,7 @@ impl<'s> Evaluator<'s> {
             }
         };
         debug_assert_ne!(done, Flow::Break, "rounds end at a break");
-        let flow = if rounds == 0 {
-            self.nodes(dot, &branch.otherwise)?
-        } else {
-            Flow::Next
-        };
+        let flow = if rounds == 0 { self.nodes(dot, &branch.otherwise)? } else { Flow::Next };
         self.depth -= 1;
         self.variables.truncate(declared);
         Ok(flow)
@@ -284,21 +265,13 @@ impl<'s> Evaluator<'s> {
     }
 
     fn assign(&mut self, name: &str, value: Value) {
-        if let Some(variable) = self
-            .variables
-            .iter_mut()
-            .rev()
-            .find(|(known, _)| **known == *name)
-        {
+        if let Some(variable) = self.variables.iter_mut().rev().find(|(known, _)| **known == *name) {
             variable.1 = value;
         }
     }
 
     fn call(&mut self, dot: &Value, call: &'s TemplateCall) -> Result<()> {
-        let site = Site {
-            position: call.position,
-            context: call,
-        };
+        let site = Site { position: call.position, context: call };
         self.site = site;
         self.spend()?;
         let Some(tree) = self.set.templates.get(&call.name) else {

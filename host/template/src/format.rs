@@ -47,15 +47,8 @@ pub(crate) fn sprintln(args: &[Value]) -> Result<String, String> {
 /// As `fmt.Sprintf`, with Go's marks for mistakes, such as `%!d(string=x)`.
 pub(crate) fn sprintf(format: &str, args: &[Value]) -> Result<String, String> {
     let mut printer = Printer::default();
-    Directives {
-        printer: &mut printer,
-        rest: format,
-        args,
-        next: 0,
-        reordered: false,
-        good_index: true,
-    }
-    .run();
+    Directives { printer: &mut printer, rest: format, args, next: 0, reordered: false, good_index: true }
+        .run();
     printer.finish()
 }
 
@@ -87,11 +80,7 @@ struct Printer {
 
 impl Printer {
     fn finish(self) -> Result<String, String> {
-        if self.overflowed {
-            Err(too_long())
-        } else {
-            Ok(self.out)
-        }
+        if self.overflowed { Err(too_long()) } else { Ok(self.out) }
     }
 
     fn push(&mut self, text: &str) {
@@ -111,11 +100,7 @@ impl Printer {
             self.overflowed = true;
             return;
         }
-        let filler = if self.flags.zero && !self.flags.minus {
-            '0'
-        } else {
-            ' '
-        };
+        let filler = if self.flags.zero && !self.flags.minus { '0' } else { ' ' };
         self.out.extend(std::iter::repeat_n(filler, count));
     }
 
@@ -252,10 +237,7 @@ impl Directives<'_, '_> {
     /// Digits as a number; none for no digits or too many.
     fn take_number(&mut self) -> Option<usize> {
         let length = self.rest.bytes().take_while(u8::is_ascii_digit).count();
-        let number = self.rest[..length]
-            .parse()
-            .ok()
-            .filter(|&number| number <= MAX_WIDTH);
+        let number = self.rest[..length].parse().ok().filter(|&number| number <= MAX_WIDTH);
         self.rest = &self.rest[length..];
         number
     }
@@ -271,10 +253,7 @@ impl Directives<'_, '_> {
             self.rest = body;
             return false;
         };
-        let index = body[..end]
-            .parse::<usize>()
-            .ok()
-            .filter(|&n| n >= 1 && n <= self.args.len());
+        let index = body[..end].parse::<usize>().ok().filter(|&n| n >= 1 && n <= self.args.len());
         self.rest = &body[end + 1..];
         match index {
             Some(index) => self.next = index - 1,

@@ -97,12 +97,7 @@ pub(crate) const fn function(
     params: &'static [Param],
     call: fn(&mut Env<'_>, &[Value]) -> Result<Value, String>,
 ) -> Function {
-    Function {
-        name,
-        params,
-        variadic: None,
-        call: Call::Native(call),
-    }
+    Function { name, params, variadic: None, call: Call::Native(call) }
 }
 
 /// Declares a function that takes any number of further arguments.
@@ -112,12 +107,7 @@ pub(crate) const fn variadic(
     rest: Param,
     call: fn(&mut Env<'_>, &[Value]) -> Result<Value, String>,
 ) -> Function {
-    Function {
-        name,
-        params,
-        variadic: Some(rest),
-        call: Call::Native(call),
-    }
+    Function { name, params, variadic: Some(rest), call: Call::Native(call) }
 }
 
 /// Answers a query at a time; the error is the engine's text.
@@ -163,9 +153,7 @@ pub(crate) fn find(dialect: Dialect, name: &str) -> Option<&'static Function> {
         Dialect::Prometheus => &prometheus::FUNCTIONS,
         Dialect::Alertmanager => &alertmanager::FUNCTIONS,
     };
-    own.iter()
-        .chain(&builtin::FUNCTIONS)
-        .find(|function| function.name == name)
+    own.iter().chain(&builtin::FUNCTIONS).find(|function| function.name == name)
 }
 
 /// The text of an argument that is declared as a string.
@@ -175,11 +163,7 @@ pub(crate) fn text_arg(args: &[Value], at: usize) -> &str {
 
 /// A text as a value, unless it is too long.
 pub(crate) fn bounded(text: String) -> Result<Value, String> {
-    if text.len() > MAX_OUTPUT_BYTES {
-        Err(too_long())
-    } else {
-        Ok(Value::text(text))
-    }
+    if text.len() > MAX_OUTPUT_BYTES { Err(too_long()) } else { Ok(Value::text(text)) }
 }
 
 /// What is said of texts beyond [`MAX_OUTPUT_BYTES`].
@@ -190,9 +174,7 @@ pub(crate) fn too_long() -> String {
 /// A list or map, unless it nests too deep.
 pub(crate) fn shallow(value: Value) -> Result<Value, String> {
     if value.depth() > MAX_VALUE_DEPTH {
-        return Err(format!(
-            "lists and maps nest deeper than {MAX_VALUE_DEPTH} levels"
-        ));
+        return Err(format!("lists and maps nest deeper than {MAX_VALUE_DEPTH} levels"));
     }
     Ok(value)
 }

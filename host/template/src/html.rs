@@ -134,10 +134,7 @@ impl HtmlWriter {
         let opens_value = self.state == State::BeforeValue && !c.is_whitespace() && c != '>';
         if opens_value {
             let quote = Some(c).filter(|c| matches!(c, '"' | '\''));
-            self.state = State::Attribute {
-                quote,
-                kind: self.attribute_kind(),
-            };
+            self.state = State::Attribute { quote, kind: self.attribute_kind() };
             let rest = if quote.is_some() { after } else { rest };
             self.out.extend(quote);
             self.value_start = self.out.len();
@@ -184,8 +181,7 @@ impl HtmlWriter {
     fn in_raw<'t>(&mut self, rest: &'t str, kind: Kind) -> &'t str {
         let closing = format!("</{}", self.element);
         let end = rest.char_indices().find(|&(at, _)| {
-            rest.get(at..at + closing.len())
-                .is_some_and(|t| t.eq_ignore_ascii_case(&closing))
+            rest.get(at..at + closing.len()).is_some_and(|t| t.eq_ignore_ascii_case(&closing))
         });
         let length = end.map_or(rest.len(), |(at, _)| at);
         if let Kind::Script(quote) = kind {
@@ -227,10 +223,7 @@ impl HtmlWriter {
             self.state = State::Tag;
         } else if let Kind::Script(open) = kind {
             let open = self.follow_script(&rest[..c.len_utf8()], open);
-            self.state = State::Attribute {
-                quote,
-                kind: Kind::Script(open),
-            };
+            self.state = State::Attribute { quote, kind: Kind::Script(open) };
         }
         after
     }
@@ -238,10 +231,7 @@ impl HtmlWriter {
     /// Writes a value of the data.
     pub(crate) fn value(&mut self, value: &Value, done: Escaped) -> Result<(), String> {
         if self.state == State::BeforeValue {
-            self.state = State::Attribute {
-                quote: None,
-                kind: self.attribute_kind(),
-            };
+            self.state = State::Attribute { quote: None, kind: self.attribute_kind() };
             self.value_start = self.out.len();
         }
         let text = escape::text_of(value)?;
@@ -255,11 +245,7 @@ impl HtmlWriter {
             State::TagName | State::Tag | State::AttributeName | State::BeforeValue => escape::name(&text),
             State::Attribute { quote, kind } => {
                 let inner = self.attribute_value(value, text, kind, done)?;
-                if quote.is_none() {
-                    escape::unquoted(&inner)
-                } else {
-                    inner
-                }
+                if quote.is_none() { escape::unquoted(&inner) } else { inner }
             }
         };
         self.out.push_str(&escaped);
@@ -279,11 +265,7 @@ impl HtmlWriter {
             Kind::Url => {
                 let before = &self.out[self.value_start..];
                 let in_query = done == Escaped::Query && before.contains(['?', '#']);
-                if in_query {
-                    text
-                } else {
-                    escape::url(&text, markup == Some(Markup::Url), before)
-                }
+                if in_query { text } else { escape::url(&text, markup == Some(Markup::Url), before) }
             }
             Kind::Script(open) => escape::script(value, &text, open)?,
             Kind::Style => escape::style(&text),
@@ -312,12 +294,7 @@ pub(crate) fn check(set: &TemplateSet, name: &str) -> Result<(), TemplateError> 
             continue;
         }
         seen.push(&tree.name);
-        Checker {
-            set,
-            tree,
-            waiting: &mut waiting,
-        }
-        .nodes(&tree.root)?;
+        Checker { set, tree, waiting: &mut waiting }.nodes(&tree.root)?;
     }
     Ok(())
 }
@@ -370,10 +347,7 @@ impl<'s> Checker<'_, 's> {
 
     fn error(&self, position: usize, reason: String) -> TemplateError {
         let source = &self.tree.source;
-        TemplateError::Html {
-            at: Location::find(&source.name, &source.text, position),
-            reason,
-        }
+        TemplateError::Html { at: Location::find(&source.name, &source.text, position), reason }
     }
 }
 

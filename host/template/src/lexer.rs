@@ -87,23 +87,13 @@ pub(crate) struct Token<'a> {
 
 /// All tokens of `input`; the last one is [`TokenKind::End`] or [`TokenKind::Error`].
 pub(crate) fn tokens(input: &str) -> Vec<Token<'_>> {
-    let mut lexer = Lexer {
-        input,
-        at: 0,
-        start: 0,
-        paren_depth: 0,
-        tokens: Vec::new(),
-    };
+    let mut lexer = Lexer { input, at: 0, start: 0, paren_depth: 0, tokens: Vec::new() };
     let kind = match lexer.run() {
         Ok(()) => TokenKind::End,
         Err(message) => TokenKind::Error(message),
     };
     let position = lexer.start;
-    lexer.tokens.push(Token {
-        kind,
-        position,
-        text: "",
-    });
+    lexer.tokens.push(Token { kind, position, text: "" });
     lexer.tokens
 }
 
@@ -142,11 +132,7 @@ impl<'a> Lexer<'a> {
 
     fn emit(&mut self, kind: TokenKind) {
         let text = &self.input[self.start..self.at];
-        self.tokens.push(Token {
-            kind,
-            position: self.start,
-            text,
-        });
+        self.tokens.push(Token { kind, position: self.start, text });
         self.start = self.at;
     }
 
@@ -164,11 +150,7 @@ impl<'a> Lexer<'a> {
             return false;
         };
         let trims = has_left_trim(&rest[length + LEFT.len()..]);
-        let kept = if trims {
-            rest[..length].trim_end_matches(is_space).len()
-        } else {
-            length
-        };
+        let kept = if trims { rest[..length].trim_end_matches(is_space).len() } else { length };
         self.at += kept;
         self.emit_text();
         self.skip(length - kept);
@@ -366,10 +348,7 @@ impl<'a> Lexer<'a> {
         }
         if self.peek().is_some_and(is_alphanumeric) {
             self.advance();
-            return Err(format!(
-                "bad number syntax: {:?}",
-                &self.input[self.start..self.at]
-            ));
+            return Err(format!("bad number syntax: {:?}", &self.input[self.start..self.at]));
         }
         self.emit(TokenKind::Number);
         Ok(())
@@ -385,9 +364,7 @@ impl<'a> Lexer<'a> {
 }
 
 fn has_left_trim(after_delim: &str) -> bool {
-    after_delim
-        .strip_prefix('-')
-        .is_some_and(|rest| rest.starts_with(is_space))
+    after_delim.strip_prefix('-').is_some_and(|rest| rest.starts_with(is_space))
 }
 
 fn is_space(c: char) -> bool {
@@ -400,11 +377,7 @@ fn is_alphanumeric(c: char) -> bool {
 
 /// A character as Go's `%#U` prints it.
 fn unicode_name(c: char) -> String {
-    if c.is_control() {
-        format!("U+{:04X}", u32::from(c))
-    } else {
-        format!("U+{:04X} '{c}'", u32::from(c))
-    }
+    if c.is_control() { format!("U+{:04X}", u32::from(c)) } else { format!("U+{:04X} '{c}'", u32::from(c)) }
 }
 
 #[cfg(test)]
@@ -412,19 +385,12 @@ mod tests {
     use super::*;
 
     fn kinds(input: &str) -> Vec<TokenKind> {
-        tokens(input)
-            .into_iter()
-            .map(|token| token.kind)
-            .filter(|kind| *kind != TokenKind::Space)
-            .collect()
+        tokens(input).into_iter().map(|token| token.kind).filter(|kind| *kind != TokenKind::Space).collect()
     }
 
     #[test]
     fn trims_blanks_beside_markers() {
-        let texts: Vec<&str> = tokens("a \n{{- 1 -}}\t b")
-            .into_iter()
-            .map(|token| token.text)
-            .collect();
+        let texts: Vec<&str> = tokens("a \n{{- 1 -}}\t b").into_iter().map(|token| token.text).collect();
         assert_eq!(texts, ["a", "{{", "1", "}}", "b", ""]);
     }
 
@@ -432,43 +398,23 @@ mod tests {
     fn a_minus_without_blank_is_a_sign() {
         assert_eq!(
             kinds("{{-1}}"),
-            [
-                TokenKind::LeftDelim,
-                TokenKind::Number,
-                TokenKind::RightDelim,
-                TokenKind::End
-            ]
+            [TokenKind::LeftDelim, TokenKind::Number, TokenKind::RightDelim, TokenKind::End]
         );
     }
 
     #[test]
     fn drops_comments_with_their_trimmed_blanks() {
-        let texts: Vec<&str> = tokens("a {{- /* b */ -}} c")
-            .into_iter()
-            .map(|token| token.text)
-            .collect();
+        let texts: Vec<&str> = tokens("a {{- /* b */ -}} c").into_iter().map(|token| token.text).collect();
         assert_eq!(texts, ["a", "c", ""]);
     }
 
     #[test]
     fn says_what_is_wrong() {
         let last = |input| kinds(input).pop();
-        assert_eq!(
-            last("{{ \"a"),
-            Some(TokenKind::Error("unterminated quoted string".to_owned()))
-        );
-        assert_eq!(
-            last("{{ (1 }}"),
-            Some(TokenKind::Error("unclosed left paren".to_owned()))
-        );
-        assert_eq!(
-            last("{{ 3x }}"),
-            Some(TokenKind::Error("bad number syntax: \"3x\"".to_owned()))
-        );
-        assert_eq!(
-            last("{{/* a"),
-            Some(TokenKind::Error("unclosed comment".to_owned()))
-        );
+        assert_eq!(last("{{ \"a"), Some(TokenKind::Error("unterminated quoted string".to_owned())));
+        assert_eq!(last("{{ (1 }}"), Some(TokenKind::Error("unclosed left paren".to_owned())));
+        assert_eq!(last("{{ 3x }}"), Some(TokenKind::Error("bad number syntax: \"3x\"".to_owned())));
+        assert_eq!(last("{{/* a"), Some(TokenKind::Error("unclosed comment".to_owned())));
         assert_eq!(last("{{ a"), Some(TokenKind::Error("unclosed action".to_owned())));
     }
 }

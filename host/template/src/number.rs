@@ -91,11 +91,7 @@ const SHORTEST_LIMIT: i32 = 6;
 /// these are whole and fewer than asked for.
 fn general_limit(significant: usize, digits: usize, exponent: i32) -> i32 {
     let as_i32 = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
-    if significant > digits && as_i32(digits) > exponent {
-        as_i32(digits)
-    } else {
-        as_i32(significant)
-    }
+    if significant > digits && as_i32(digits) > exponent { as_i32(digits) } else { as_i32(significant) }
 }
 
 fn hex_form(value: f64, precision: Option<usize>) -> String {
@@ -123,11 +119,7 @@ fn hex_form(value: f64, precision: Option<usize>) -> String {
     }
     let point = if digits.is_empty() { "" } else { "." };
     let exponent_sign = if exponent < 0 { '-' } else { '+' };
-    format!(
-        "{sign}0x{}{point}{digits}p{exponent_sign}{:02}",
-        mantissa >> 52,
-        exponent.unsigned_abs()
-    )
+    format!("{sign}0x{}{point}{digits}p{exponent_sign}{:02}", mantissa >> 52, exponent.unsigned_abs())
 }
 
 /// Mantissa with its leading one at bit 52, and the power of two of that bit.
@@ -149,11 +141,8 @@ fn binary_form(value: f64) -> String {
     let bits = value.to_bits();
     let fraction = bits & ((1 << 52) - 1);
     let exponent = i32::try_from((bits >> 52) & 0x7ff).unwrap_or(0);
-    let (mantissa, exponent) = if exponent == 0 {
-        (fraction, -1074)
-    } else {
-        (fraction | 1 << 52, exponent - 1075)
-    };
+    let (mantissa, exponent) =
+        if exponent == 0 { (fraction, -1074) } else { (fraction | 1 << 52, exponent - 1075) };
     let sign = if value.is_sign_negative() { "-" } else { "" };
     format!("{sign}{mantissa}p{exponent:+}")
 }
@@ -161,10 +150,7 @@ fn binary_form(value: f64) -> String {
 /// Reads a float as `strconv.ParseFloat` does.
 pub(crate) fn parse_float(text: &str) -> Option<f64> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let Some(hex) = unsigned
-        .strip_prefix("0x")
-        .or_else(|| unsigned.strip_prefix("0X"))
-    else {
+    let Some(hex) = unsigned.strip_prefix("0x").or_else(|| unsigned.strip_prefix("0X")) else {
         return text.parse().ok();
     };
     let value = parse_hex_float(hex)?;
@@ -202,33 +188,18 @@ pub(crate) fn parse_int(text: &str) -> Option<i64> {
         return None;
     }
     let magnitude = u64::from_str_radix(&digits.replace('_', ""), radix).ok()?;
-    if negative {
-        0_i64.checked_sub_unsigned(magnitude)
-    } else {
-        magnitude.try_into().ok()
-    }
+    if negative { 0_i64.checked_sub_unsigned(magnitude) } else { magnitude.try_into().ok() }
 }
 
 /// Makes a number of a literal; the error is Go's message.
 pub(crate) fn parse_literal(text: &str) -> Result<Number, String> {
     let int = parse_int(text);
     let looks_float = text.contains(['.', 'e', 'E', 'p', 'P']);
-    let is_hex_int = int.is_some()
-        && text
-            .trim_start_matches(['+', '-'])
-            .to_ascii_lowercase()
-            .starts_with("0x");
+    let is_hex_int =
+        int.is_some() && text.trim_start_matches(['+', '-']).to_ascii_lowercase().starts_with("0x");
     if let Some(value) = int {
-        let number = Number {
-            text: text.to_owned(),
-            int,
-            float: value as f64,
-            ideal_float: false,
-        };
-        return Ok(Number {
-            ideal_float: looks_float && !is_hex_int,
-            ..number
-        });
+        let number = Number { text: text.to_owned(), int, float: value as f64, ideal_float: false };
+        return Ok(Number { ideal_float: looks_float && !is_hex_int, ..number });
     }
     let Some(float) = parse_float(&text.replace('_', "")) else {
         return Err(format!("illegal number syntax: {text:?}"));
@@ -240,12 +211,7 @@ pub(crate) fn parse_literal(text: &str) -> Result<Number, String> {
         return Err(format!("illegal number syntax: {text:?}"));
     }
     let whole = float.fract() == 0.0 && float.abs() < 9e18;
-    Ok(Number {
-        text: text.to_owned(),
-        int: whole.then_some(float as i64),
-        float,
-        ideal_float: true,
-    })
+    Ok(Number { text: text.to_owned(), int: whole.then_some(float as i64), float, ideal_float: true })
 }
 
 /// Takes Go's escapes out of a quoted text (without its quotes); none when one of them is wrong.
@@ -277,11 +243,8 @@ pub(crate) fn unescape(body: &str) -> Option<String> {
 }
 
 fn take_digits(chars: &mut std::str::Chars<'_>, count: usize, radix: u32, first: u32) -> Option<u32> {
-    (0..count).try_fold(first, |value, _| {
-        value
-            .checked_mul(radix)?
-            .checked_add(chars.next()?.to_digit(radix)?)
-    })
+    (0..count)
+        .try_fold(first, |value, _| value.checked_mul(radix)?.checked_add(chars.next()?.to_digit(radix)?))
 }
 
 fn push_char(bytes: &mut Vec<u8>, code: u32) -> Option<()> {

@@ -19,16 +19,9 @@ pub const MAX_TEXT_BYTES: usize = 1 << 20;
 
 /// Parses `text` as the template `name`; the set holds it and all that it defines.
 pub(crate) fn parse(name: &str, text: &str, dialect: Dialect) -> Result<TemplateSet, TemplateError> {
-    let source = Arc::new(Source {
-        name: name.to_owned(),
-        text: text.to_owned(),
-    });
+    let source = Arc::new(Source { name: name.to_owned(), text: text.to_owned() });
     let too_long = text.len() > MAX_TEXT_BYTES;
-    let tokens = if too_long {
-        Vec::new()
-    } else {
-        lexer::tokens(&source.text)
-    };
+    let tokens = if too_long { Vec::new() } else { lexer::tokens(&source.text) };
     let mut parser = Parser {
         source: Arc::clone(&source),
         dialect,
@@ -43,9 +36,7 @@ pub(crate) fn parse(name: &str, text: &str, dialect: Dialect) -> Result<Template
         return Err(parser.error(format!("template is longer than {MAX_TEXT_BYTES} bytes")));
     }
     parser.main()?;
-    Ok(TemplateSet {
-        templates: parser.defined,
-    })
+    Ok(TemplateSet { templates: parser.defined })
 }
 
 type Result<T, E = TemplateError> = std::result::Result<T, E>;
@@ -77,19 +68,9 @@ enum Item {
 
 impl<'a> Parser<'a> {
     fn error(&self, reason: impl Into<String>) -> TemplateError {
-        let position = self
-            .tokens
-            .get(self.next.saturating_sub(1))
-            .map_or(0, |token| token.position);
-        let line = 1 + self.source.text.as_bytes()[..position]
-            .iter()
-            .filter(|&&byte| byte == b'\n')
-            .count();
-        TemplateError::Parse {
-            name: self.source.name.clone(),
-            line,
-            reason: reason.into(),
-        }
+        let position = self.tokens.get(self.next.saturating_sub(1)).map_or(0, |token| token.position);
+        let line = 1 + self.source.text.as_bytes()[..position].iter().filter(|&&byte| byte == b'\n').count();
+        TemplateError::Parse { name: self.source.name.clone(), line, reason: reason.into() }
     }
 
     /// The next token; stays at the last one.
@@ -121,11 +102,7 @@ impl<'a> Parser<'a> {
 
     fn expect(&mut self, kind: &TokenKind, context: &str) -> Result<&'a Token<'a>> {
         let token = self.advance_non_space();
-        if token.kind == *kind {
-            Ok(token)
-        } else {
-            Err(self.unexpected(token, context))
-        }
+        if token.kind == *kind { Ok(token) } else { Err(self.unexpected(token, context)) }
     }
 
     fn unexpected(&self, token: &Token<'_>, context: &str) -> TemplateError {
@@ -193,11 +170,7 @@ impl<'a> Parser<'a> {
     }
 
     fn add(&mut self, name: Arc<str>, root: Nodes) -> Result<()> {
-        let tree = Tree {
-            name: Arc::clone(&name),
-            source: Arc::clone(&self.source),
-            root,
-        };
+        let tree = Tree { name: Arc::clone(&name), source: Arc::clone(&self.source), root };
         match self.defined.get(&name) {
             Some(old) if !old.is_empty() => {
                 if !tree.is_empty() {
@@ -234,9 +207,7 @@ impl<'a> Parser<'a> {
     fn text_or_action(&mut self) -> Result<Item> {
         let token = self.advance_non_space();
         match &token.kind {
-            TokenKind::Text => Ok(Item::Node(Some(Node::Text {
-                text: token.text.to_owned(),
-            }))),
+            TokenKind::Text => Ok(Item::Node(Some(Node::Text { text: token.text.to_owned() }))),
             TokenKind::LeftDelim => self.action(),
             _ => Err(self.unexpected(token, "input")),
         }
@@ -297,11 +268,7 @@ impl<'a> Parser<'a> {
             ListEnd::End => Nodes::new(),
             ListEnd::Else => self.else_body(context)?,
         };
-        Ok(Branch {
-            pipe,
-            body,
-            otherwise,
-        })
+        Ok(Branch { pipe, body, otherwise })
     }
 
     /// After `{{ else` or `{{ else }}` of a branch.

@@ -63,10 +63,7 @@ impl Compiled {
         } else {
             Body::Plain(text.into())
         };
-        Ok(Self {
-            name: name.to_owned(),
-            body,
-        })
+        Ok(Self { name: name.to_owned(), body })
     }
 
     /// Fills in the data. `query` answers the `query` function, at `now`.
@@ -88,11 +85,7 @@ impl Compiled {
 }
 
 fn wrapped(stage: Stage, name: &str, cause: TemplateError) -> TemplateError {
-    TemplateError::Expand {
-        stage,
-        name: name.to_owned(),
-        cause: Box::new(cause),
-    }
+    TemplateError::Expand { stage, name: name.to_owned(), cause: Box::new(cause) }
 }
 
 fn data_value(data: &AlertData<'_>) -> Value {
@@ -115,11 +108,8 @@ pub fn check(name: &str, text: &str) -> Result<(), TemplateError> {
 /// Executes a text on a made-up alert whose queries all answer with one sample. An error is worth a warning: it may be
 /// due to the data, but fields that do not exist and arguments of the wrong type are found here.
 pub fn dry_run(name: &str, text: &str) -> Result<(), TemplateError> {
-    let labels = Labels::from_pairs([
-        ("alertname", "Example"),
-        ("instance", "example:9090"),
-        ("job", "example"),
-    ]);
+    let labels =
+        Labels::from_pairs([("alertname", "Example"), ("instance", "example:9090"), ("job", "example")]);
     let external_labels = Labels::empty();
     let data = AlertData {
         labels: &labels,
@@ -128,9 +118,7 @@ pub fn dry_run(name: &str, text: &str) -> Result<(), TemplateError> {
         value: 1.0,
     };
     let query = |_: &str, _: Timestamp| Ok(vec![(labels.clone(), 1.0)]);
-    Compiled::new(name, text)?
-        .expand(&data, Timestamp::UNIX_EPOCH, &query)
-        .map(|_| ())
+    Compiled::new(name, text)?.expand(&data, Timestamp::UNIX_EPOCH, &query).map(|_| ())
 }
 
 /// Parses and expands a text in one go; see [`Compiled`] for texts that are used again.

@@ -54,21 +54,11 @@ impl Time {
     pub(crate) fn from_civil(civil: DateTime, offset_secs: i32) -> Option<Self> {
         let offset = jiff::tz::Offset::from_seconds(offset_secs).ok()?;
         let instant = offset.to_timestamp(civil).ok()?;
-        Some(Self {
-            instant,
-            zone: if offset_secs == 0 {
-                Zone::Utc
-            } else {
-                Zone::Fixed(offset_secs)
-            },
-        })
+        Some(Self { instant, zone: if offset_secs == 0 { Zone::Utc } else { Zone::Fixed(offset_secs) } })
     }
 
     const fn utc(instant: Instant) -> Self {
-        Self {
-            instant,
-            zone: Zone::Utc,
-        }
+        Self { instant, zone: Zone::Utc }
     }
 
     pub(crate) fn to_utc(&self) -> Self {
@@ -81,10 +71,7 @@ impl Time {
             "" | "UTC" | "Local" => Zone::Utc,
             _ => Zone::Named(TimeZone::get(name).map_err(|_| format!("unknown time zone {name}"))?),
         };
-        Ok(Self {
-            instant: self.instant,
-            zone,
-        })
+        Ok(Self { instant: self.instant, zone })
     }
 
     pub(crate) fn is_zero(&self) -> bool {
@@ -92,10 +79,7 @@ impl Time {
     }
 
     pub(crate) fn unix(&self) -> i64 {
-        self.unix_nanos()
-            .div_euclid(1_000_000_000)
-            .try_into()
-            .unwrap_or(0)
+        self.unix_nanos().div_euclid(1_000_000_000).try_into().unwrap_or(0)
     }
 
     pub(crate) fn unix_nanos(&self) -> i128 {
@@ -105,10 +89,7 @@ impl Time {
     /// Moved by nanoseconds.
     pub(crate) fn add_nanos(&self, nanos: i64) -> Self {
         let moved = self.instant.checked_add(SignedDuration::from_nanos(nanos));
-        Self {
-            instant: moved.unwrap_or_else(|_| nearest(nanos < 0)),
-            zone: self.zone.clone(),
-        }
+        Self { instant: moved.unwrap_or_else(|_| nearest(nanos < 0)), zone: self.zone.clone() }
     }
 
     /// Nanoseconds since `earlier`; as in Go, saturates.
@@ -121,27 +102,16 @@ impl Time {
     pub(crate) fn with_clock<T>(&self, read: impl FnOnce(Clock<'_>) -> T) -> T {
         let civil = |offset: jiff::tz::Offset| offset.to_datetime(self.instant);
         match &self.zone {
-            Zone::Utc => read(Clock {
-                civil: civil(jiff::tz::Offset::UTC),
-                offset_secs: 0,
-                zone: "UTC",
-            }),
+            Zone::Utc => read(Clock { civil: civil(jiff::tz::Offset::UTC), offset_secs: 0, zone: "UTC" }),
             Zone::Fixed(secs) => {
                 let offset = jiff::tz::Offset::from_seconds(*secs).unwrap_or(jiff::tz::Offset::UTC);
-                read(Clock {
-                    civil: civil(offset),
-                    offset_secs: *secs,
-                    zone: "",
-                })
+                read(Clock { civil: civil(offset), offset_secs: *secs, zone: "" })
             }
             Zone::Named(zone) => {
                 let info = zone.to_offset_info(self.instant);
                 let offset = info.offset();
-                let clock = Clock {
-                    civil: civil(offset),
-                    offset_secs: offset.seconds(),
-                    zone: info.abbreviation(),
-                };
+                let clock =
+                    Clock { civil: civil(offset), offset_secs: offset.seconds(), zone: info.abbreviation() };
                 read(clock)
             }
         }
@@ -185,11 +155,7 @@ impl Time {
     /// it has a location other than UTC.
     pub(crate) fn raw_fields(&self) -> (i64, i64, bool) {
         let nanos = i64::try_from(self.unix_nanos().rem_euclid(1_000_000_000)).unwrap_or(0);
-        (
-            nanos,
-            self.unix().saturating_sub(ZERO_TIME_SECS),
-            self.zone != Zone::Utc,
-        )
+        (nanos, self.unix().saturating_sub(ZERO_TIME_SECS), self.zone != Zone::Utc)
     }
 }
 
@@ -211,22 +177,12 @@ const MONTHS: [&str; 12] = [
     "November",
     "December",
 ];
-const WEEKDAYS: [&str; 7] = [
-    "Sunday",
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-];
+const WEEKDAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
 /// The English name of a month, from 1; as Go, `%!Month(13)` for others.
 pub(crate) fn month_name(month: i64) -> String {
     let index = usize::try_from(month - 1).ok();
-    index
-        .and_then(|at| MONTHS.get(at))
-        .map_or_else(|| format!("%!Month({month})"), |&name| name.to_owned())
+    index.and_then(|at| MONTHS.get(at)).map_or_else(|| format!("%!Month({month})"), |&name| name.to_owned())
 }
 
 /// The English name of a weekday; 0 is Sunday.
@@ -251,9 +207,7 @@ pub(crate) fn weekday_ahead(text: &str, short: bool) -> Option<(usize, usize)> {
 fn name_ahead(names: &[&str], text: &str, short: bool) -> Option<(usize, usize)> {
     names.iter().enumerate().find_map(|(at, name)| {
         let name = if short { &name[..3] } else { name };
-        text.get(..name.len())
-            .filter(|start| start.eq_ignore_ascii_case(name))
-            .map(|_| (at, name.len()))
+        text.get(..name.len()).filter(|start| start.eq_ignore_ascii_case(name)).map(|_| (at, name.len()))
     })
 }
 
@@ -314,14 +268,8 @@ mod tests {
     fn times_print_as_in_go_in_any_zone() {
         let time = Time::from_timestamp(Timestamp::parse_rfc3339("2026-01-31T12:00:00.25Z").unwrap());
         assert_eq!(time.text(), "2026-01-31 12:00:00.25 +0000 UTC");
-        assert_eq!(
-            time.in_zone("Asia/Kolkata").unwrap().text(),
-            "2026-01-31 17:30:00.25 +0530 IST"
-        );
-        assert_eq!(
-            time.in_zone("Nowhere/At_All").unwrap_err(),
-            "unknown time zone Nowhere/At_All"
-        );
+        assert_eq!(time.in_zone("Asia/Kolkata").unwrap().text(), "2026-01-31 17:30:00.25 +0530 IST");
+        assert_eq!(time.in_zone("Nowhere/At_All").unwrap_err(), "unknown time zone Nowhere/At_All");
         assert_eq!(Time::zero().text(), "0001-01-01 00:00:00 +0000 UTC");
         assert!(Time::zero().is_zero());
     }
@@ -329,11 +277,6 @@ mod tests {
     #[test]
     fn times_beyond_the_calendar_are_held_at_its_ends() {
         assert!(Time::from_timestamp(Timestamp::MAX).text().starts_with("9999-"));
-        assert!(
-            Time::from_timestamp(Timestamp::MIN)
-                .add_nanos(i64::MIN)
-                .text()
-                .starts_with('-')
-        );
+        assert!(Time::from_timestamp(Timestamp::MIN).add_nanos(i64::MIN).text().starts_with('-'));
     }
 }

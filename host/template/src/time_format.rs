@@ -28,11 +28,7 @@ enum Piece {
     LowerHalf,
     ZoneName,
     Offset(Offset),
-    Fraction {
-        separator: char,
-        digits: usize,
-        trimmed: bool,
-    },
+    Fraction { separator: char, digits: usize, trimmed: bool },
 }
 
 /// How a number is filled up to two digits (three for the day of the year).
@@ -89,12 +85,7 @@ const FIXED_PIECES: [(&str, Piece); 31] = [
 ];
 
 const fn offset(iso: bool, colon: bool, minutes: bool, seconds: bool) -> Piece {
-    Piece::Offset(Offset {
-        iso,
-        colon,
-        minutes,
-        seconds,
-    })
+    Piece::Offset(Offset { iso, colon, minutes, seconds })
 }
 
 /// The piece at the begin of `rest`, with its length.
@@ -112,10 +103,7 @@ fn piece_at(rest: &str) -> Option<(Piece, usize)> {
     if rest.starts_with(['.', ',']) {
         return fraction_at(rest);
     }
-    FIXED_PIECES
-        .iter()
-        .find(|(text, _)| rest.starts_with(text))
-        .map(|(text, piece)| (*piece, text.len()))
+    FIXED_PIECES.iter().find(|(text, _)| rest.starts_with(text)).map(|(text, piece)| (*piece, text.len()))
 }
 
 fn fraction_at(rest: &str) -> Option<(Piece, usize)> {
@@ -125,14 +113,7 @@ fn fraction_at(rest: &str) -> Option<(Piece, usize)> {
     if rest[1 + digits..].starts_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
-    Some((
-        Piece::Fraction {
-            separator,
-            digits,
-            trimmed: digit == '9',
-        },
-        1 + digits,
-    ))
+    Some((Piece::Fraction { separator, digits, trimmed: digit == '9' }, 1 + digits))
 }
 
 /// The layout up to its next piece, that piece, and the rest.
@@ -186,23 +167,12 @@ fn write_piece(out: &mut String, piece: Piece, clock: Clock<'_>) -> std::fmt::Re
         Piece::ZoneName if !clock.zone.is_empty() => out.write_str(clock.zone),
         Piece::ZoneName => {
             let minutes = clock.offset_secs % 3600 != 0;
-            write_offset(
-                out,
-                Offset {
-                    iso: false,
-                    colon: false,
-                    minutes,
-                    seconds: false,
-                },
-                clock.offset_secs,
-            )
+            write_offset(out, Offset { iso: false, colon: false, minutes, seconds: false }, clock.offset_secs)
         }
         Piece::Offset(style) => write_offset(out, style, clock.offset_secs),
-        Piece::Fraction {
-            separator,
-            digits,
-            trimmed,
-        } => write_fraction(out, civil.subsec_nanosecond(), separator, digits, trimmed),
+        Piece::Fraction { separator, digits, trimmed } => {
+            write_fraction(out, civil.subsec_nanosecond(), separator, digits, trimmed)
+        }
     }
 }
 

@@ -96,15 +96,7 @@ pub(crate) struct Type {
 impl Type {
     /// A type without fields, methods or a text of its own.
     pub(crate) const fn plain(name: &'static str, element: Element) -> Self {
-        Self {
-            name,
-            element,
-            fields: &[],
-            json_names: &[],
-            printed: 0,
-            methods: &[],
-            stringer: None,
-        }
+        Self { name, element, fields: &[], json_names: &[], printed: 0, methods: &[], stringer: None }
     }
 }
 
@@ -158,27 +150,18 @@ impl Map {
 
     fn from_sorted(ty: &'static Type, entries: Vec<(Arc<str>, Value)>) -> Self {
         let depth = 1 + entries.iter().map(|(_, value)| value.depth()).max().unwrap_or(0);
-        Self {
-            ty,
-            entries: entries.into(),
-            depth,
-        }
+        Self { ty, entries: entries.into(), depth }
     }
 
     /// A label set as a map from text to text.
     pub(crate) fn of_labels(ty: &'static Type, labels: &bellwether_model::Labels) -> Self {
-        let entries = labels
-            .iter()
-            .map(|l| (Arc::clone(&l.name), Value::String(Arc::clone(&l.value))));
+        let entries = labels.iter().map(|l| (Arc::clone(&l.name), Value::String(Arc::clone(&l.value))));
         Self::from_sorted(ty, entries.collect())
     }
 
     /// The value of a key.
     pub(crate) fn get(&self, key: &str) -> Option<&Value> {
-        let at = self
-            .entries
-            .binary_search_by(|(name, _)| name.as_ref().cmp(key))
-            .ok()?;
+        let at = self.entries.binary_search_by(|(name, _)| name.as_ref().cmp(key)).ok()?;
         Some(&self.entries[at].1)
     }
 
@@ -202,9 +185,7 @@ impl Struct {
     /// The value of a field.
     pub(crate) fn field(&self, name: &str) -> Option<&Value> {
         let at = self.ty.fields.iter().position(|&field| field == name)?;
-        self.values
-            .get(at)
-            .filter(|_| name.starts_with(|c: char| c.is_uppercase()))
+        self.values.get(at).filter(|_| name.starts_with(|c: char| c.is_uppercase()))
     }
 }
 
@@ -230,10 +211,7 @@ impl Value {
 
     pub(crate) fn new_struct(ty: &'static Type, values: Vec<Self>) -> Self {
         debug_assert_eq!(ty.fields.len(), values.len(), "a value for each field");
-        Self::Struct(Struct {
-            ty,
-            values: values.into(),
-        })
+        Self::Struct(Struct { ty, values: values.into() })
     }
 
     /// How many lists and maps lie within each other here.

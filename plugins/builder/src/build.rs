@@ -30,11 +30,7 @@ struct Plugin {
 }
 
 const fn plugin(package: &'static str, feature: Option<&'static str>, file: &'static str) -> Plugin {
-    Plugin {
-        package,
-        feature,
-        file,
-    }
+    Plugin { package, feature, file }
 }
 
 /// A file that was built.
@@ -69,31 +65,18 @@ impl Toolchain {
 
 fn rustc(root: &Path, arguments: &[&str]) -> Result<String> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let output = Command::new(rustc)
-        .args(arguments)
-        .current_dir(root)
-        .output()
-        .context("cannot run rustc")?;
+    let output =
+        Command::new(rustc).args(arguments).current_dir(root).output().context("cannot run rustc")?;
     if !output.status.success() {
-        bail!(
-            "rustc {} failed: {}",
-            arguments.join(" "),
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
+        bail!("rustc {} failed: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr).trim());
     }
-    Ok(String::from_utf8(output.stdout)
-        .context("rustc printed no text")?
-        .trim()
-        .to_owned())
+    Ok(String::from_utf8(output.stdout).context("rustc printed no text")?.trim().to_owned())
 }
 
 /// Builds all plugins, one after the other: each alone, so that no plugin changes the features of another's
 /// dependencies.
 pub(crate) fn all(root: &Path, toolchain: &Toolchain) -> Result<Vec<Built>> {
-    PLUGINS
-        .iter()
-        .map(|plugin| one(root, toolchain, *plugin))
-        .collect()
+    PLUGINS.iter().map(|plugin| one(root, toolchain, *plugin)).collect()
 }
 
 fn one(root: &Path, toolchain: &Toolchain, plugin: Plugin) -> Result<Built> {
@@ -120,10 +103,7 @@ fn one(root: &Path, toolchain: &Toolchain, plugin: Plugin) -> Result<Built> {
     }
     let artifact = format!("{}.wasm", plugin.package.replace('-', "_"));
     let bytes = crate::read(&target_dir.join(TARGET).join("release").join(artifact))?;
-    Ok(Built {
-        name: format!("{}.wasm", plugin.file),
-        bytes,
-    })
+    Ok(Built { name: format!("{}.wasm", plugin.file), bytes })
 }
 
 /// The outer cargo tells its own build's settings to its children; a developer may have some too. None of them may
@@ -178,8 +158,7 @@ fn flags(root: &Path, toolchain: &Toolchain) -> Result<OsString> {
 fn registry() -> Result<PathBuf> {
     let from_variable = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let from_home = || std::env::home_dir().map(|home| home.join(".cargo"));
-    let home = from_variable
-        .or_else(from_home)
-        .context("neither CARGO_HOME nor a home directory is known")?;
+    let home =
+        from_variable.or_else(from_home).context("neither CARGO_HOME nor a home directory is known")?;
     Ok(home.join("registry/src"))
 }

@@ -28,9 +28,7 @@ pub(crate) fn write(dist: &Path, files: &[Built], compiler: &str) -> Result<()> 
 
 /// The compiler that made the files.
 pub(crate) fn compiler(dist: &Path) -> Result<String> {
-    Ok(String::from_utf8_lossy(&crate::read(&dist.join(COMPILER))?)
-        .trim()
-        .to_owned())
+    Ok(String::from_utf8_lossy(&crate::read(&dist.join(COMPILER))?).trim().to_owned())
 }
 
 /// What is not the same in the folder as among the files; empty where everything is.
@@ -64,19 +62,15 @@ fn put(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 fn digests(files: &[Built]) -> String {
-    let mut lines: Vec<String> = files
-        .iter()
-        .map(|file| format!("{}  {}\n", digest(&file.bytes), file.name))
-        .collect();
+    let mut lines: Vec<String> =
+        files.iter().map(|file| format!("{}  {}\n", digest(&file.bytes), file.name)).collect();
     lines.sort_by(|a, b| a[64..].cmp(&b[64..]));
     lines.concat()
 }
 
 fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .fold(String::with_capacity(64), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }

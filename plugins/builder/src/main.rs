@@ -63,10 +63,7 @@ fn run(command: Command) -> Result<ExitCode> {
 fn check(root: &Path, dist: &Path, toolchain: &Toolchain) -> Result<ExitCode> {
     let recorded = dist::compiler(dist)?;
     if recorded != toolchain.version {
-        report(&format!(
-            "skipped: {DIST} was built by {recorded}, this is {}",
-            toolchain.version
-        ));
+        report(&format!("skipped: {DIST} was built by {recorded}, this is {}", toolchain.version));
         return Ok(ExitCode::SUCCESS);
     }
     if let Err(missing) = toolchain.require_target() {
@@ -88,16 +85,10 @@ fn check(root: &Path, dist: &Path, toolchain: &Toolchain) -> Result<ExitCode> {
 /// The root of the repository that this program was built in.
 fn repository() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors()
-        .nth(2)
-        .map(Path::to_path_buf)
-        .expect("the builder is two folders below the root")
+    here.ancestors().nth(2).map(Path::to_path_buf).expect("the builder is two folders below the root")
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "this is a command-line program; its messages are its output"
-)]
+#[expect(clippy::print_stderr, reason = "this is a command-line program; its messages are its output")]
 fn report(message: &str) {
     eprintln!("{message}");
 }

@@ -51,12 +51,7 @@ impl Detector for Hostile {
             "hostile_short" => series.saturating_sub(1),
             _ => series,
         };
-        Ok(Verdicts {
-            score: vec![1.0; scores],
-            expected: vec![],
-            lower: vec![],
-            upper: vec![],
-        })
+        Ok(Verdicts { score: vec![1.0; scores], expected: vec![], lower: vec![], upper: vec![] })
     }
 }
 

@@ -8,11 +8,7 @@ struct Hostile;
 
 impl Driver for Hostile {
     fn describe() -> Info {
-        info(
-            "hostile-driver",
-            env!("CARGO_PKG_VERSION"),
-            "Misbehaves on demand",
-        )
+        info("hostile-driver", env!("CARGO_PKG_VERSION"), "Misbehaves on demand")
     }
 
     fn open(device: Device) -> Result<Self, Problem> {
@@ -33,9 +29,7 @@ impl Driver for Hostile {
             b"reset" => return Err(Failure::Reset("asked to".into())),
             number => {
                 let text = String::from_utf8_lossy(number);
-                let value = text
-                    .parse()
-                    .map_err(|_| Failure::BadInput(format!("{text:?} is no number")))?;
+                let value = text.parse().map_err(|_| Failure::BadInput(format!("{text:?} is no number")))?;
                 out.sample("value", [], value);
             }
         }

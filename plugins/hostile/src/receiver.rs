@@ -41,20 +41,14 @@ impl Receiver for Hostile {
             "crash" => misbehave::crash(),
             _ => call(config)?,
         }
-        Ok(Receipt {
-            id: "done".into(),
-            url: None,
-        })
+        Ok(Receipt { id: "done".into(), url: None })
     }
 }
 
 /// Sends all its settings to the target that they name.
 fn call(config: &str) -> Result<(), Failure> {
-    let target = config
-        .split("\"target\":\"")
-        .nth(1)
-        .and_then(|rest| rest.split('"').next())
-        .unwrap_or_default();
+    let target =
+        config.split("\"target\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
     let request = http::Request {
         method: http::Method::Post,
         url: format!("{target}/collect"),

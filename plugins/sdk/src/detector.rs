@@ -53,9 +53,7 @@ impl Matrix {
 
     fn column<'a, T>(&self, column: &'a [T], series: usize) -> &'a [T] {
         let bounds = self.offsets.get(series).zip(self.offsets.get(series + 1));
-        bounds
-            .and_then(|(from, to)| column.get(*from as usize..*to as usize))
-            .unwrap_or(&[])
+        bounds.and_then(|(from, to)| column.get(*from as usize..*to as usize)).unwrap_or(&[])
     }
 }
 
@@ -74,24 +72,14 @@ pub struct Verdict {
 
 impl Verdict {
     /// No verdict: the series is left out of the result.
-    pub const NONE: Self = Self {
-        score: f64::NAN,
-        expected: f64::NAN,
-        lower: f64::NAN,
-        upper: f64::NAN,
-    };
+    pub const NONE: Self = Self { score: f64::NAN, expected: f64::NAN, lower: f64::NAN, upper: f64::NAN };
 }
 
 /// Judges each series of a window by itself.
 pub fn judge_each(window: &Matrix, judge: impl Fn(&[f64]) -> Verdict) -> Verdicts {
     let count = window.series();
     let column = || Vec::with_capacity(count);
-    let mut verdicts = Verdicts {
-        score: column(),
-        expected: column(),
-        lower: column(),
-        upper: column(),
-    };
+    let mut verdicts = Verdicts { score: column(), expected: column(), lower: column(), upper: column() };
     for series in 0..count {
         let verdict = judge(window.values_of(series));
         verdicts.score.push(verdict.score);

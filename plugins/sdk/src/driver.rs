@@ -99,17 +99,9 @@ impl Out {
     ) {
         let labels = labels
             .into_iter()
-            .map(|(name, value)| Label {
-                name: name.into(),
-                value: value.into(),
-            })
+            .map(|(name, value)| Label { name: name.into(), value: value.into() })
             .collect();
-        self.push_sample(Sample {
-            metric: metric.into(),
-            labels,
-            value,
-            at: None,
-        });
+        self.push_sample(Sample { metric: metric.into(), labels, value, at: None });
     }
 
     /// One measurement, with all that can be said about it.

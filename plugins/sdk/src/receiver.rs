@@ -47,22 +47,12 @@ pub trait Receiver: 'static {
 
 /// One text out of a notification's rendered templates; empty where there is none.
 pub fn rendered<'a>(notification: &'a Notification, name: &str) -> &'a str {
-    notification
-        .rendered
-        .iter()
-        .find(|(known, _)| known == name)
-        .map_or("", |(_, text)| text)
+    notification.rendered.iter().find(|(known, _)| known == name).map_or("", |(_, text)| text)
 }
 
 /// A setting, for `describe`.
 pub fn setting(name: &str, kind: SettingKind, required: bool, default: Option<&str>, help: &str) -> Setting {
-    Setting {
-        name: name.into(),
-        kind,
-        help: help.into(),
-        required,
-        default: default.map(Into::into),
-    }
+    Setting { name: name.into(), kind, help: help.into(), required, default: default.map(Into::into) }
 }
 
 /// Sends a request and takes every answer but a 2xx for a failure: 5xx and the network can be retried, 429 waits as long
@@ -88,14 +78,9 @@ fn failure_of_error(error: http::Error) -> Failure {
 
 /// `Retry-After` in seconds; dates are not understood and count as absent, since a plugin has no clock.
 fn retry_after_ms(response: &http::Response) -> u32 {
-    let header = response
-        .headers
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case("retry-after"));
+    let header = response.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("retry-after"));
     let seconds = header.and_then(|(_, value)| value.trim().parse::<u32>().ok());
-    seconds.map_or(DEFAULT_RETRY_AFTER_MS, |s| {
-        s.saturating_mul(1000).min(MAX_RETRY_AFTER_MS)
-    })
+    seconds.map_or(DEFAULT_RETRY_AFTER_MS, |s| s.saturating_mul(1000).min(MAX_RETRY_AFTER_MS))
 }
 
 fn describe_response(response: &http::Response) -> String {

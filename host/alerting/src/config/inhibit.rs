@@ -25,31 +25,9 @@ pub struct InhibitRuleConfig {
 pub(super) fn read(source: Source<'_>, node: Node) -> Result<InhibitRuleConfig, YamlError> {
     let mut section = Section::new(source, "inhibit rule", node)?;
     let name = section.text("name")?.map(|name| name.value).unwrap_or_default();
-    let from = matchers_of(
-        source,
-        &mut section,
-        "source_match",
-        "source_match_re",
-        "source_matchers",
-    )?;
-    let target = matchers_of(
-        source,
-        &mut section,
-        "target_match",
-        "target_match_re",
-        "target_matchers",
-    )?;
-    let equal = section
-        .texts("equal")?
-        .unwrap_or_default()
-        .into_iter()
-        .map(|label| label.value)
-        .collect();
+    let from = matchers_of(source, &mut section, "source_match", "source_match_re", "source_matchers")?;
+    let target = matchers_of(source, &mut section, "target_match", "target_match_re", "target_matchers")?;
+    let equal = section.texts("equal")?.unwrap_or_default().into_iter().map(|label| label.value).collect();
     section.finish()?;
-    Ok(InhibitRuleConfig {
-        name,
-        source: from,
-        target,
-        equal,
-    })
+    Ok(InhibitRuleConfig { name, source: from, target, equal })
 }

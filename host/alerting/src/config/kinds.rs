@@ -43,10 +43,7 @@ pub(crate) const GLOBAL_DEFAULTS: &[(&str, &str)] = &[
     ("pagerduty_url", "https://events.pagerduty.com/v2/enqueue"),
     ("opsgenie_api_url", "https://api.opsgenie.com/"),
     ("wechat_api_url", "https://qyapi.weixin.qq.com/cgi-bin/"),
-    (
-        "victorops_api_url",
-        "https://alert.victorops.com/integrations/generic/20131114/alert/",
-    ),
+    ("victorops_api_url", "https://alert.victorops.com/integrations/generic/20131114/alert/"),
     ("telegram_api_url", "https://api.telegram.org"),
     ("webex_api_url", "https://webexapis.com/v1/messages"),
     ("rocketchat_api_url", "https://open.rocket.chat/"),
@@ -90,14 +87,8 @@ pub(crate) const KINDS: &[KindSpec] = &[
             &[("hello", "smtp_hello")],
             &[("smarthost", "smtp_smarthost")],
             &[("auth_username", "smtp_auth_username")],
-            &[
-                ("auth_password", "smtp_auth_password"),
-                ("auth_password_file", "smtp_auth_password_file"),
-            ],
-            &[
-                ("auth_secret", "smtp_auth_secret"),
-                ("auth_secret_file", "smtp_auth_secret_file"),
-            ],
+            &[("auth_password", "smtp_auth_password"), ("auth_password_file", "smtp_auth_password_file")],
+            &[("auth_secret", "smtp_auth_secret"), ("auth_secret_file", "smtp_auth_secret_file")],
             &[("auth_identity", "smtp_auth_identity")],
             &[("require_tls", "smtp_require_tls")],
             &[("tls_config", "smtp_tls_config")],
@@ -117,10 +108,7 @@ pub(crate) const KINDS: &[KindSpec] = &[
         fields: SLACK,
         // Which global address goes with which token is decided in `receiver`.
         from_global: &[],
-        rules: &[
-            AtMostOne("api_url", "api_url_file"),
-            AtMostOne("app_token", "app_token_file"),
-        ],
+        rules: &[AtMostOne("api_url", "api_url_file"), AtMostOne("app_token", "app_token_file")],
     },
     KindSpec {
         name: "pagerduty",
@@ -131,12 +119,7 @@ pub(crate) const KINDS: &[KindSpec] = &[
             AtMostOne("service_key", "service_key_file"),
             AtMostOne("routing_key", "routing_key_file"),
             AnyOf(
-                &[
-                    "service_key",
-                    "service_key_file",
-                    "routing_key",
-                    "routing_key_file",
-                ],
+                &["service_key", "service_key_file", "routing_key", "routing_key_file"],
                 "missing service or routing key in PagerDuty config",
             ),
         ],
@@ -147,17 +130,11 @@ pub(crate) const KINDS: &[KindSpec] = &[
         fields: OPSGENIE,
         from_global: &[
             &[("api_url", "opsgenie_api_url")],
-            &[
-                ("api_key", "opsgenie_api_key"),
-                ("api_key_file", "opsgenie_api_key_file"),
-            ],
+            &[("api_key", "opsgenie_api_key"), ("api_key_file", "opsgenie_api_key_file")],
         ],
         rules: &[
             AtMostOne("api_key", "api_key_file"),
-            AnyOf(
-                &["api_key", "api_key_file"],
-                "no global OpsGenie API Key set either inline or in a file",
-            ),
+            AnyOf(&["api_key", "api_key_file"], "no global OpsGenie API Key set either inline or in a file"),
         ],
     },
     KindSpec {
@@ -166,10 +143,7 @@ pub(crate) const KINDS: &[KindSpec] = &[
         fields: VICTOROPS,
         from_global: &[
             &[("api_url", "victorops_api_url")],
-            &[
-                ("api_key", "victorops_api_key"),
-                ("api_key_file", "victorops_api_key_file"),
-            ],
+            &[("api_key", "victorops_api_key"), ("api_key_file", "victorops_api_key_file")],
         ],
         rules: &[
             AnyOf(&["routing_key"], "missing Routing key in VictorOps config"),
@@ -184,15 +158,9 @@ pub(crate) const KINDS: &[KindSpec] = &[
         from_global: &[],
         rules: &[
             AtMostOne("user_key", "user_key_file"),
-            AnyOf(
-                &["user_key", "user_key_file"],
-                "one of user_key or user_key_file must be configured",
-            ),
+            AnyOf(&["user_key", "user_key_file"], "one of user_key or user_key_file must be configured"),
             AtMostOne("token", "token_file"),
-            AnyOf(
-                &["token", "token_file"],
-                "one of token or token_file must be configured",
-            ),
+            AnyOf(&["token", "token_file"], "one of token or token_file must be configured"),
             AtMostOne("html", "monospace"),
         ],
     },
@@ -202,10 +170,7 @@ pub(crate) const KINDS: &[KindSpec] = &[
         fields: WECHAT,
         from_global: &[
             &[("api_url", "wechat_api_url")],
-            &[
-                ("api_secret", "wechat_api_secret"),
-                ("api_secret_file", "wechat_api_secret_file"),
-            ],
+            &[("api_secret", "wechat_api_secret"), ("api_secret_file", "wechat_api_secret_file")],
             &[("corp_id", "wechat_api_corp_id")],
         ],
         rules: &[
@@ -234,22 +199,13 @@ pub(crate) const KINDS: &[KindSpec] = &[
         fields: TELEGRAM,
         from_global: &[
             &[("api_url", "telegram_api_url")],
-            &[
-                ("bot_token", "telegram_bot_token"),
-                ("bot_token_file", "telegram_bot_token_file"),
-            ],
+            &[("bot_token", "telegram_bot_token"), ("bot_token_file", "telegram_bot_token_file")],
         ],
         rules: &[
             AtMostOne("bot_token", "bot_token_file"),
-            AnyOf(
-                &["bot_token", "bot_token_file"],
-                "missing bot_token or bot_token_file on telegram_config",
-            ),
+            AnyOf(&["bot_token", "bot_token_file"], "missing bot_token or bot_token_file on telegram_config"),
             AtMostOne("chat_id", "chat_id_file"),
-            AnyOf(
-                &["chat_id", "chat_id_file"],
-                "missing chat_id or chat_id_file on telegram_config",
-            ),
+            AnyOf(&["chat_id", "chat_id_file"], "missing chat_id or chat_id_file on telegram_config"),
             Word("parse_mode", &["Markdown", "MarkdownV2", "HTML"]),
         ],
     },
@@ -260,10 +216,7 @@ pub(crate) const KINDS: &[KindSpec] = &[
         from_global: &[],
         rules: &[
             AtMostOne("webhook_url", "webhook_url_file"),
-            AnyOf(
-                WEBHOOK_URL,
-                "one of webhook_url or webhook_url_file must be configured",
-            ),
+            AnyOf(WEBHOOK_URL, "one of webhook_url or webhook_url_file must be configured"),
         ],
     },
     KindSpec {
@@ -280,10 +233,7 @@ pub(crate) const KINDS: &[KindSpec] = &[
         from_global: &[],
         rules: &[
             AtMostOne("webhook_url", "webhook_url_file"),
-            AnyOf(
-                WEBHOOK_URL,
-                "one of webhook_url or webhook_url_file must be configured",
-            ),
+            AnyOf(WEBHOOK_URL, "one of webhook_url or webhook_url_file must be configured"),
         ],
     },
     KindSpec {
@@ -293,10 +243,7 @@ pub(crate) const KINDS: &[KindSpec] = &[
         from_global: &[],
         rules: &[
             AtMostOne("webhook_url", "webhook_url_file"),
-            AnyOf(
-                WEBHOOK_URL,
-                "one of webhook_url or webhook_url_file must be configured",
-            ),
+            AnyOf(WEBHOOK_URL, "one of webhook_url or webhook_url_file must be configured"),
         ],
     },
     KindSpec {
@@ -317,14 +264,8 @@ pub(crate) const KINDS: &[KindSpec] = &[
         fields: ROCKETCHAT,
         from_global: &[
             &[("api_url", "rocketchat_api_url")],
-            &[
-                ("token", "rocketchat_token"),
-                ("token_file", "rocketchat_token_file"),
-            ],
-            &[
-                ("token_id", "rocketchat_token_id"),
-                ("token_id_file", "rocketchat_token_id_file"),
-            ],
+            &[("token", "rocketchat_token"), ("token_file", "rocketchat_token_file")],
+            &[("token_id", "rocketchat_token_id"), ("token_id_file", "rocketchat_token_id_file")],
         ],
         rules: &[
             AtMostOne("token", "token_file"),
@@ -333,10 +274,7 @@ pub(crate) const KINDS: &[KindSpec] = &[
                 &["token_id", "token_id_file"],
                 "no global Rocketchat TokenID set either inline or in a file",
             ),
-            AnyOf(
-                &["token", "token_file"],
-                "no global Rocketchat Token set either inline or in a file",
-            ),
+            AnyOf(&["token", "token_file"], "no global Rocketchat Token set either inline or in a file"),
         ],
     },
     KindSpec {
@@ -349,10 +287,7 @@ pub(crate) const KINDS: &[KindSpec] = &[
         ]],
         rules: &[
             AtMostOne("webhook_url", "webhook_url_file"),
-            AnyOf(
-                WEBHOOK_URL,
-                "missing webhook_url or webhook_url_file on mattermost_config",
-            ),
+            AnyOf(WEBHOOK_URL, "missing webhook_url or webhook_url_file on mattermost_config"),
         ],
     },
     KindSpec {

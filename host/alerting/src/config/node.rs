@@ -81,10 +81,7 @@ pub(crate) fn read(source: Source<'_>) -> Result<Node, YamlError> {
     let raw: Option<Spanned<Raw>> = yaml::parse(source.file, source.text)?;
     match raw {
         Some(raw) => node_of(source, raw),
-        None => Ok(Node {
-            place: Location::UNKNOWN,
-            value: Value::Null,
-        }),
+        None => Ok(Node { place: Location::UNKNOWN, value: Value::Null }),
     }
 }
 
@@ -102,22 +99,14 @@ fn node_of(source: Source<'_>, raw: Spanned<Raw>) -> Result<Node, YamlError> {
     let place = raw.referenced;
     let value = match raw.value {
         Raw::Null => Value::Null,
-        Raw::Text(text) => Value::Scalar {
-            text,
-            plain: Plain::Text,
-        },
+        Raw::Text(text) => Value::Scalar { text, plain: Plain::Text },
         Raw::Plain(plain, canonical) => {
-            let text = written
-                .filter(|text| !text.is_empty())
-                .map_or(canonical, str::to_owned);
+            let text = written.filter(|text| !text.is_empty()).map_or(canonical, str::to_owned);
             Value::Scalar { text, plain }
         }
-        Raw::List(items) => Value::List(
-            items
-                .into_iter()
-                .map(|item| node_of(source, item))
-                .collect::<Result<_, _>>()?,
-        ),
+        Raw::List(items) => {
+            Value::List(items.into_iter().map(|item| node_of(source, item)).collect::<Result<_, _>>()?)
+        }
         Raw::Map(pairs) => Value::Map(entries_of(source, pairs)?),
     };
     Ok(Node { place, value })
@@ -130,11 +119,7 @@ fn entries_of(
     let mut entries: Vec<Entry> = Vec::with_capacity(pairs.len());
     for (key, value) in pairs {
         let place = key.referenced;
-        entries.push(Entry {
-            key: key.value,
-            place,
-            node: node_of(source, value)?,
-        });
+        entries.push(Entry { key: key.value, place, node: node_of(source, value)? });
     }
     Ok(entries)
 }

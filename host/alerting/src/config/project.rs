@@ -34,16 +34,10 @@ fn document(config: &Config) -> Map<String, Json> {
     if !rules.is_empty() {
         top.insert("inhibit_rules".to_owned(), Json::Array(rules));
     }
-    top.insert(
-        "receivers".to_owned(),
-        config.receivers.iter().map(receiver).collect(),
-    );
+    top.insert("receivers".to_owned(), config.receivers.iter().map(receiver).collect());
     top.insert("templates".to_owned(), json!(config.templates));
     if !config.time_intervals.is_empty() {
-        top.insert(
-            "time_intervals".to_owned(),
-            config.time_intervals.iter().map(intervals).collect(),
-        );
+        top.insert("time_intervals".to_owned(), config.time_intervals.iter().map(intervals).collect());
     }
     for (key, fields, part) in [
         ("tracing", kinds::TRACING, &config.tracing),
@@ -83,23 +77,10 @@ fn route(config: &RouteConfig, is_root: bool) -> Map<String, Json> {
     put("active_time_intervals", texts(&config.active_time_intervals));
     put("continue", Some(Json::Bool(config.continues)));
     put("group_wait", duration(config.group_wait, DEFAULT_GROUP_WAIT));
-    put(
-        "group_interval",
-        duration(config.group_interval, DEFAULT_GROUP_INTERVAL),
-    );
-    put(
-        "repeat_interval",
-        duration(config.repeat_interval, DEFAULT_REPEAT_INTERVAL),
-    );
-    put(
-        "labels",
-        (!config.labels.is_empty()).then(|| json!(config.labels)),
-    );
-    let children: Vec<Json> = config
-        .routes
-        .iter()
-        .map(|child| Json::Object(route(child, false)))
-        .collect();
+    put("group_interval", duration(config.group_interval, DEFAULT_GROUP_INTERVAL));
+    put("repeat_interval", duration(config.repeat_interval, DEFAULT_REPEAT_INTERVAL));
+    put("labels", (!config.labels.is_empty()).then(|| json!(config.labels)));
+    let children: Vec<Json> = config.routes.iter().map(|child| Json::Object(route(child, false))).collect();
     put("routes", (!children.is_empty()).then_some(Json::Array(children)));
     map
 }
@@ -107,9 +88,7 @@ fn route(config: &RouteConfig, is_root: bool) -> Map<String, Json> {
 /// Matchers as texts. Those that came from `match_re` keep the anchors that they got when they were read: printing
 /// them so means the same, and gives the same group keys.
 fn matcher_list(matchers: &[Matcher]) -> Option<Json> {
-    let texts = matchers
-        .iter()
-        .map(|matcher| Json::String(Printed(matcher).to_string()));
+    let texts = matchers.iter().map(|matcher| Json::String(Printed(matcher).to_string()));
     (!matchers.is_empty()).then(|| texts.collect())
 }
 
@@ -118,10 +97,7 @@ fn inhibit_rule(rule: &InhibitRuleConfig) -> Json {
     if !rule.name.is_empty() {
         map.insert("name".to_owned(), Json::String(rule.name.clone()));
     }
-    for (key, list) in [
-        ("source_matchers", &rule.source),
-        ("target_matchers", &rule.target),
-    ] {
+    for (key, list) in [("source_matchers", &rule.source), ("target_matchers", &rule.target)] {
         if let Some(list) = matcher_list(list) {
             map.insert(key.to_owned(), list);
         }
@@ -146,9 +122,7 @@ fn receiver(config: &ReceiverConfig) -> Json {
         let mut settings = Map::new();
         settings.insert("send_resolved".to_owned(), Json::Bool(integration.send_resolved));
         settings.extend(printed(spec.fields, &integration.settings));
-        let list = map
-            .entry(format!("{}_configs", spec.name))
-            .or_insert_with(|| Json::Array(Vec::new()));
+        let list = map.entry(format!("{}_configs", spec.name)).or_insert_with(|| Json::Array(Vec::new()));
         if let Json::Array(list) = list {
             list.push(Json::Object(settings));
         }
@@ -172,47 +146,20 @@ fn interval(interval: &TimeInterval) -> Json {
     let times = interval.times.iter();
     put(
         "times",
-        times
-            .map(|(from, to)| json!({"start_time": clock(*from), "end_time": clock(*to)}))
-            .collect(),
+        times.map(|(from, to)| json!({"start_time": clock(*from), "end_time": clock(*to)})).collect(),
     );
     let named = |names: &'static [&'static str], number: i8, first: i8| {
-        usize::try_from(number - first)
-            .ok()
-            .and_then(|at| names.get(at))
-            .map_or("", |name| *name)
-            .to_owned()
+        usize::try_from(number - first).ok().and_then(|at| names.get(at)).map_or("", |name| *name).to_owned()
     };
     let weekday = |day: &i8| named(&WEEKDAYS, *day, 0);
     let month = |month: &i8| named(&MONTHS, *month, 1);
     put(
         "weekdays",
-        interval
-            .weekdays
-            .iter()
-            .map(|r| range(&weekday(r.start()), &weekday(r.end())))
-            .collect(),
+        interval.weekdays.iter().map(|r| range(&weekday(r.start()), &weekday(r.end()))).collect(),
     );
-    put(
-        "days_of_month",
-        interval
-            .days_of_month
-            .iter()
-            .map(|(first, last)| range(first, last))
-            .collect(),
-    );
-    put(
-        "months",
-        interval
-            .months
-            .iter()
-            .map(|r| range(&month(r.start()), &month(r.end())))
-            .collect(),
-    );
-    put(
-        "years",
-        interval.years.iter().map(|r| range(r.start(), r.end())).collect(),
-    );
+    put("days_of_month", interval.days_of_month.iter().map(|(first, last)| range(first, last)).collect());
+    put("months", interval.months.iter().map(|r| range(&month(r.start()), &month(r.end()))).collect());
+    put("years", interval.years.iter().map(|r| range(r.start(), r.end())).collect());
     if !interval.zone_name.is_empty() {
         map.insert("location".to_owned(), Json::String(interval.zone_name.clone()));
     }

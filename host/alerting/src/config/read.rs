@@ -29,13 +29,7 @@ impl<'s> Section<'s> {
                 return Err(wrong_shape(source, &node, what, "a mapping of keys to values"));
             }
         };
-        Ok(Self {
-            source,
-            what,
-            place,
-            entries,
-            known: Vec::new(),
-        })
+        Ok(Self { source, what, place, entries, known: Vec::new() })
     }
 
     /// Where the mapping begins.
@@ -59,9 +53,8 @@ impl<'s> Section<'s> {
 
     /// Takes all keys that pass.
     pub(crate) fn take_where(&mut self, wanted: impl Fn(&str) -> bool) -> Vec<Entry> {
-        let (taken, rest) = std::mem::take(&mut self.entries)
-            .into_iter()
-            .partition(|entry| wanted(&entry.key));
+        let (taken, rest) =
+            std::mem::take(&mut self.entries).into_iter().partition(|entry| wanted(&entry.key));
         self.entries = rest;
         taken
     }
@@ -99,9 +92,7 @@ impl<'s> Section<'s> {
     /// A Prometheus duration.
     pub(crate) fn duration(&mut self, key: &'static str) -> Result<Option<Located<Duration>>, YamlError> {
         let source = self.source;
-        self.take(key)
-            .map(|node| prometheus_duration(source, key, node))
-            .transpose()
+        self.take(key).map(|node| prometheus_duration(source, key, node)).transpose()
     }
 
     /// A list of texts.
@@ -120,15 +111,13 @@ impl<'s> Section<'s> {
     /// A list of anything; empty where the key is absent.
     pub(crate) fn list(&mut self, key: &'static str) -> Result<Vec<Node>, YamlError> {
         let source = self.source;
-        self.take(key)
-            .map_or(Ok(Vec::new()), |node| list(source, key, node))
+        self.take(key).map_or(Ok(Vec::new()), |node| list(source, key, node))
     }
 
     /// Names to texts; empty where the key is absent. A null value is kept as a null, for `match_re`.
     pub(crate) fn text_map(&mut self, key: &'static str) -> Result<Vec<NamedText>, YamlError> {
         let source = self.source;
-        self.take(key)
-            .map_or(Ok(Vec::new()), |node| text_map(source, key, node))
+        self.take(key).map_or(Ok(Vec::new()), |node| text_map(source, key, node))
     }
 }
 
@@ -145,10 +134,7 @@ pub(crate) struct Located<T> {
 pub(crate) type NamedText = (Located<String>, Option<String>);
 
 fn wrong_shape(source: Source<'_>, node: &Node, what: &str, wanted: &str) -> YamlError {
-    source.error(
-        &node.place,
-        format!("{what} must be {wanted}, not {}", describe(node)),
-    )
+    source.error(&node.place, format!("{what} must be {wanted}, not {}", describe(node)))
 }
 
 fn describe(node: &Node) -> String {
@@ -168,10 +154,7 @@ pub(crate) fn text(source: Source<'_>, what: &str, node: Node) -> Result<Located
     let place = node.place;
     match node.value {
         Value::Scalar { text, .. } => Ok(Located { value: text, place }),
-        Value::Null => Ok(Located {
-            value: String::new(),
-            place,
-        }),
+        Value::Null => Ok(Located { value: String::new(), place }),
         Value::List(_) | Value::Map(_) => Err(wrong_shape(source, &node, &quoted(what), "a text")),
     }
 }
@@ -179,35 +162,21 @@ pub(crate) fn text(source: Source<'_>, what: &str, node: Node) -> Result<Located
 /// `true`, `false` and the words that YAML 1.1 takes for them.
 pub(crate) fn boolean(source: Source<'_>, what: &str, node: &Node) -> Result<bool, YamlError> {
     match &node.value {
-        Value::Scalar {
-            plain: Plain::Bool(value),
-            ..
-        } => Ok(*value),
-        Value::Scalar {
-            text,
-            plain: Plain::Text,
-        } if is_word(text, "y", "yes", "on") => Ok(true),
-        Value::Scalar {
-            text,
-            plain: Plain::Text,
-        } if is_word(text, "n", "no", "off") => Ok(false),
+        Value::Scalar { plain: Plain::Bool(value), .. } => Ok(*value),
+        Value::Scalar { text, plain: Plain::Text } if is_word(text, "y", "yes", "on") => Ok(true),
+        Value::Scalar { text, plain: Plain::Text } if is_word(text, "n", "no", "off") => Ok(false),
         _ => Err(wrong_shape(source, node, &quoted(what), "true or false")),
     }
 }
 
 fn is_word(text: &str, short: &str, word: &str, other: &str) -> bool {
-    [short, word, other]
-        .iter()
-        .any(|known| text.eq_ignore_ascii_case(known))
+    [short, word, other].iter().any(|known| text.eq_ignore_ascii_case(known))
 }
 
 /// A whole number.
 pub(crate) fn integer(source: Source<'_>, what: &str, node: &Node) -> Result<i64, YamlError> {
     match node.value {
-        Value::Scalar {
-            plain: Plain::Int(value),
-            ..
-        } => Ok(value),
+        Value::Scalar { plain: Plain::Int(value), .. } => Ok(value),
         _ => Err(wrong_shape(source, node, &quoted(what), "a whole number")),
     }
 }
@@ -255,34 +224,20 @@ pub(crate) fn text_map(source: Source<'_>, what: &str, node: Node) -> Result<Vec
         Value::Map(entries) => entries,
         Value::Null => Vec::new(),
         Value::Scalar { .. } | Value::List(_) => {
-            return Err(wrong_shape(
-                source,
-                &node,
-                &quoted(what),
-                "a mapping of names to texts",
-            ));
+            return Err(wrong_shape(source, &node, &quoted(what), "a mapping of names to texts"));
         }
     };
     let pair = |entry: Entry| {
         let is_null = matches!(entry.node.value, Value::Null);
         let value = text(source, &entry.key, entry.node)?.value;
-        Ok((
-            Located {
-                value: entry.key,
-                place: entry.place,
-            },
-            (!is_null).then_some(value),
-        ))
+        Ok((Located { value: entry.key, place: entry.place }, (!is_null).then_some(value)))
     };
     entries.into_iter().map(pair).collect()
 }
 
 /// As [`text_map`], for maps in which null is an empty text.
 pub(crate) fn plain_map(pairs: Vec<NamedText>) -> BTreeMap<String, String> {
-    pairs
-        .into_iter()
-        .map(|(name, value)| (name.value, value.unwrap_or_default()))
-        .collect()
+    pairs.into_iter().map(|(name, value)| (name.value, value.unwrap_or_default())).collect()
 }
 
 fn quoted(key: &str) -> String {

@@ -71,9 +71,7 @@ pub(super) fn read(context: &mut Context<'_, '_>, node: Node) -> Result<Receiver
     let place = section.place();
     let name = section.text("name")?.map(|name| name.value).unwrap_or_default();
     if name.is_empty() {
-        return Err(source
-            .error(&place, "missing name in receiver")
-            .with_hint("add `name: NAME`"));
+        return Err(source.error(&place, "missing name in receiver").with_hint("add `name: NAME`"));
     }
     let labels = plain_map(section.text_map("labels")?);
     section.also_known(KNOWN_KEYS.iter().copied());
@@ -83,11 +81,7 @@ pub(super) fn read(context: &mut Context<'_, '_>, node: Node) -> Result<Receiver
     for entry in lists {
         read_list(context, entry, &mut integrations)?;
     }
-    Ok(ReceiverConfig {
-        name,
-        labels,
-        integrations,
-    })
+    Ok(ReceiverConfig { name, labels, integrations })
 }
 
 /// Keys that a typo may have been meant for.
@@ -117,11 +111,7 @@ fn read_list(
     entry: Entry,
     integrations: &mut Vec<Integration>,
 ) -> Result<(), YamlError> {
-    let kind = entry
-        .key
-        .strip_suffix(CONFIGS_SUFFIX)
-        .unwrap_or(&entry.key)
-        .to_owned();
+    let kind = entry.key.strip_suffix(CONFIGS_SUFFIX).unwrap_or(&entry.key).to_owned();
     let spec = kinds::find(&kind);
     if spec.is_none() {
         note_plugin(context, &kind, &entry.place);
@@ -138,14 +128,9 @@ fn read_list(
 
 fn note_plugin(context: &mut Context<'_, '_>, kind: &str, place: &Location) {
     let meant = did_you_mean(kind, KINDS.iter().map(|kind| kind.name));
-    let doubt = meant.map_or_else(String::new, |close| {
-        format!("; was `{close}{CONFIGS_SUFFIX}` meant?")
-    });
+    let doubt = meant.map_or_else(String::new, |close| format!("; was `{close}{CONFIGS_SUFFIX}` meant?"));
     let message = format!("`{kind}{CONFIGS_SUFFIX}` is left to a plugin called {kind}{doubt}");
-    context.notes.push(Note {
-        line: place.line(),
-        message,
-    });
+    context.notes.push(Note { line: place.line(), message });
 }
 
 /// Settings of a plugin are taken as they are.
@@ -154,16 +139,8 @@ fn read_plugin(source: Source<'_>, kind: &str, node: Node) -> Result<Integration
     let mut section = Section::new(source, "plugin settings", node)?;
     let send_resolved = section.bool("send_resolved")?.unwrap_or(true);
     let rest = section.take_where(|_| true);
-    let settings = rest
-        .into_iter()
-        .map(|entry| (entry.key, super::schema::to_json(entry.node)))
-        .collect();
-    Ok(Integration {
-        kind: kind.to_owned(),
-        send_resolved,
-        settings,
-        line,
-    })
+    let settings = rest.into_iter().map(|entry| (entry.key, super::schema::to_json(entry.node))).collect();
+    Ok(Integration { kind: kind.to_owned(), send_resolved, settings, line })
 }
 
 fn read_upstream(
@@ -174,15 +151,10 @@ fn read_upstream(
     let source = context.source;
     let place = node.place;
     let mut section = Section::new(source, spec.name, node)?;
-    let send_resolved = section
-        .take("send_resolved")
-        .map(|node| boolean(source, "send_resolved", &node))
-        .transpose()?;
-    let aliases = if spec.name == "email" {
-        take_email_aliases(context, &mut section)?
-    } else {
-        Aliases::default()
-    };
+    let send_resolved =
+        section.take("send_resolved").map(|node| boolean(source, "send_resolved", &node)).transpose()?;
+    let aliases =
+        if spec.name == "email" { take_email_aliases(context, &mut section)? } else { Aliases::default() };
     let mut settings = take_fields(source, spec.fields, &mut section)?;
     section.finish()?;
     aliases.apply(&mut settings);
@@ -221,10 +193,7 @@ fn take_email_aliases(
         context.notes.push(Note { line, message });
         Ok(Some(text(context.source, key, node)?.value))
     };
-    Ok(Aliases {
-        subject: take("subject", "headers.Subject")?,
-        body: take("body", "text")?,
-    })
+    Ok(Aliases { subject: take("subject", "headers.Subject")?, body: take("body", "text")? })
 }
 
 impl Aliases {
@@ -233,9 +202,7 @@ impl Aliases {
             settings.entry("text").or_insert(Json::String(body));
         }
         let Some(subject) = self.subject else { return };
-        let headers = settings
-            .entry("headers")
-            .or_insert_with(|| Json::Object(Map::new()));
+        let headers = settings.entry("headers").or_insert_with(|| Json::Object(Map::new()));
         if let Json::Object(headers) = headers
             && !headers.keys().any(|name| name.eq_ignore_ascii_case("subject"))
         {
@@ -282,14 +249,10 @@ pub(super) fn check_rules(
         match *rule {
             Rule::AtMostOne(a, b) if is_set(settings, a) && is_set(settings, b) => {
                 let message = format!("at most one of {a} & {b} must be configured");
-                return Err(source
-                    .error(place, message)
-                    .with_hint(format!("remove `{a}` or `{b}`")));
+                return Err(source.error(place, message).with_hint(format!("remove `{a}` or `{b}`")));
             }
             Rule::AnyOf(keys, missing) if !keys.iter().any(|key| is_set(settings, key)) => {
-                return Err(source
-                    .error(place, missing)
-                    .with_hint(format!("set {}", keys.join(" or "))));
+                return Err(source.error(place, missing).with_hint(format!("set {}", keys.join(" or "))));
             }
             Rule::Word(key, words) => check_word(source, place, key, words, settings)?,
             Rule::AtMostOne(..) | Rule::AnyOf(..) => {}
@@ -308,9 +271,7 @@ fn check_word(
     match settings.get(key) {
         Some(Json::String(word)) if !word.is_empty() && !words.contains(&word.as_str()) => {
             let message = format!("unknown {key} {word:?}");
-            Err(source
-                .error(place, message)
-                .with_hint(format!("use one of {}", words.join(", "))))
+            Err(source.error(place, message).with_hint(format!("use one of {}", words.join(", "))))
         }
         _ => Ok(()),
     }
@@ -333,9 +294,7 @@ fn slack_address(
     }
     let address = |s: &Map<String, Json>| is_set(s, "api_url") || is_set(s, "api_url_file");
     let token = |s: &Map<String, Json>| is_set(s, "app_token") || is_set(s, "app_token_file");
-    let has_credentials = settings
-        .get("http_config")
-        .is_some_and(|http| http.get("authorization").is_some());
+    let has_credentials = settings.get("http_config").is_some_and(|http| http.get("authorization").is_some());
     if !address(settings) && !token(settings) {
         if has_credentials || !(is_set(global, "slack_app_token") || is_set(global, "slack_app_token_file")) {
             copy("api_url", "slack_api_url", settings);
@@ -346,10 +305,7 @@ fn slack_address(
         }
     }
     if !address(settings) && !token(settings) {
-        let error = source.error(
-            place,
-            "no Slack API URL nor App token set either inline or in a file",
-        );
+        let error = source.error(place, "no Slack API URL nor App token set either inline or in a file");
         return Err(error.with_hint("set `api_url` here or `slack_api_url` in `global:`"));
     }
     let posts =
@@ -358,9 +314,7 @@ fn slack_address(
         let message = format!(
             "update_message can only be used with bot tokens. api_url must be set to {SLACK_POST_MESSAGE}"
         );
-        return Err(source
-            .error(place, message)
-            .with_hint("remove `update_message`, or use a bot token"));
+        return Err(source.error(place, message).with_hint("remove `update_message`, or use a bot token"));
     }
     Ok(())
 }
@@ -372,16 +326,11 @@ pub(super) fn check_global_slack(
     global: &Map<String, Json>,
 ) -> Result<(), YamlError> {
     let token = is_set(global, "slack_app_token") || is_set(global, "slack_app_token_file");
-    let url = global
-        .get("slack_api_url")
-        .and_then(Json::as_str)
-        .is_some_and(|url| url != SLACK_POST_MESSAGE);
+    let url = global.get("slack_api_url").and_then(Json::as_str).is_some_and(|url| url != SLACK_POST_MESSAGE);
     if token && (url || is_set(global, "slack_api_url_file")) {
         let message = "at most one of slack_app_token/slack_app_token_file & slack_api_url/slack_api_url_file \
                        must be configured";
-        return Err(source
-            .error(place, message)
-            .with_hint("remove one of them from `global:`"));
+        return Err(source.error(place, message).with_hint("remove one of them from `global:`"));
     }
     Ok(())
 }
@@ -395,11 +344,7 @@ fn check_details(
 ) -> Result<(), YamlError> {
     match kind {
         "email" => check_headers(source, place, settings),
-        "webex"
-            if settings
-                .get("http_config")
-                .is_none_or(|http| http.get("authorization").is_none()) =>
-        {
+        "webex" if settings.get("http_config").is_none_or(|http| http.get("authorization").is_none()) => {
             let error = source.error(place, "missing webex_configs.http_config.authorization");
             Err(error.with_hint("give the bot's token there"))
         }
@@ -431,32 +376,17 @@ fn check_responders(
     place: &Location,
     settings: &Map<String, Json>,
 ) -> Result<(), YamlError> {
-    let responders = settings
-        .get("responders")
-        .and_then(Json::as_array)
-        .map_or(&[][..], Vec::as_slice);
+    let responders = settings.get("responders").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
     for responder in responders.iter().filter_map(Json::as_object) {
-        if !["id", "name", "username"]
-            .iter()
-            .any(|key| is_set(responder, key))
-        {
-            let error = source.error(
-                place,
-                "opsgenie_config responder must have at least one of id, username or name",
-            );
+        if !["id", "name", "username"].iter().any(|key| is_set(responder, key)) {
+            let error = source
+                .error(place, "opsgenie_config responder must have at least one of id, username or name");
             return Err(error.with_hint("name the responder"));
         }
-        let kind = responder
-            .get("type")
-            .and_then(Json::as_str)
-            .unwrap_or("")
-            .to_ascii_lowercase();
+        let kind = responder.get("type").and_then(Json::as_str).unwrap_or("").to_ascii_lowercase();
         let is_template = kind.contains("{{");
         if !is_template && !["team", "teams", "user", "escalation", "schedule"].contains(&kind.as_str()) {
-            let error = source.error(
-                place,
-                format!("opsgenie_config responder type {kind:?} is unknown"),
-            );
+            let error = source.error(place, format!("opsgenie_config responder type {kind:?} is unknown"));
             return Err(error.with_hint("use team, teams, user, escalation or schedule"));
         }
     }
@@ -472,7 +402,5 @@ fn check_sigv4(source: Source<'_>, place: &Location, settings: &Map<String, Json
     }
     let message =
         "must provide a AWS SigV4 Access key and Secret Key if credentials are specified in the SNS config";
-    Err(source
-        .error(place, message)
-        .with_hint("give both keys, or neither"))
+    Err(source.error(place, message).with_hint("give both keys, or neither"))
 }

@@ -52,35 +52,28 @@ pub(super) struct Uses {
 pub(super) fn read_root(source: Source<'_>, node: Node, uses: &mut Uses) -> Result<RouteConfig, YamlError> {
     let place = node.place;
     let has = |key: &str| match &node.value {
-        super::node::Value::Map(entries) => entries
-            .iter()
-            .find(|entry| entry.key == key)
-            .map(|entry| entry.place),
+        super::node::Value::Map(entries) => {
+            entries.iter().find(|entry| entry.key == key).map(|entry| entry.place)
+        }
         _ => None,
     };
     for key in ["match", "match_re", "matchers"] {
         if let Some(at) = has(key).filter(|_| !is_empty_value(&node, key)) {
             let message = format!("the root route must not have `{key}`: it takes every alert");
-            return Err(source
-                .error(&at, message)
-                .with_hint("move it to a route under `routes:`"));
+            return Err(source.error(&at, message).with_hint("move it to a route under `routes:`"));
         }
     }
     for key in ["mute_time_intervals", "active_time_intervals"] {
         if let Some(at) = has(key).filter(|_| !is_empty_value(&node, key)) {
             let message = format!("the root route must not have `{key}`");
-            return Err(source
-                .error(&at, message)
-                .with_hint("move it to a route under `routes:`"));
+            return Err(source.error(&at, message).with_hint("move it to a route under `routes:`"));
         }
     }
     let continue_place = has("continue");
     let root = read(source, node, uses, 1)?;
     if root.continues {
         let at = continue_place.unwrap_or(place);
-        return Err(source
-            .error(&at, "cannot have `continue` in the root route")
-            .with_hint("remove it"));
+        return Err(source.error(&at, "cannot have `continue` in the root route").with_hint("remove it"));
     }
     if root.receiver.as_deref().unwrap_or("").is_empty() {
         let error = source.error(&place, "root route must specify a default receiver");
@@ -94,23 +87,17 @@ fn is_empty_value(node: &Node, key: &str) -> bool {
     let Value::Map(entries) = &node.value else {
         return true;
     };
-    entries
-        .iter()
-        .filter(|entry| entry.key == key)
-        .all(|entry| match &entry.node.value {
-            Value::Null => true,
-            Value::List(items) => items.is_empty(),
-            Value::Map(entries) => entries.is_empty(),
-            Value::Scalar { .. } => false,
-        })
+    entries.iter().filter(|entry| entry.key == key).all(|entry| match &entry.node.value {
+        Value::Null => true,
+        Value::List(items) => items.is_empty(),
+        Value::Map(entries) => entries.is_empty(),
+        Value::Scalar { .. } => false,
+    })
 }
 
 fn read(source: Source<'_>, node: Node, uses: &mut Uses, depth: usize) -> Result<RouteConfig, YamlError> {
     if depth > MAX_ROUTE_DEPTH {
-        return Err(source.error(
-            &node.place,
-            format!("routes are nested deeper than {MAX_ROUTE_DEPTH}"),
-        ));
+        return Err(source.error(&node.place, format!("routes are nested deeper than {MAX_ROUTE_DEPTH}")));
     }
     let mut section = Section::new(source, "route", node)?;
     let receiver = section.text("receiver")?;
@@ -130,14 +117,11 @@ fn read(source: Source<'_>, node: Node, uses: &mut Uses, depth: usize) -> Result
         .map(|child| read(source, child, uses, depth + 1))
         .collect::<Result<Vec<_>, _>>()?;
     uses.intervals.extend(mute.iter().chain(&active).cloned());
-    uses.receivers
-        .extend(receiver.iter().filter(|name| !name.value.is_empty()).cloned());
+    uses.receivers.extend(receiver.iter().filter(|name| !name.value.is_empty()).cloned());
     let names = |list: Vec<Located<String>>| list.into_iter().map(|name| name.value).collect();
     Ok(RouteConfig {
         receiver: receiver.map(|name| name.value).filter(|name| !name.is_empty()),
-        group_by: group_by
-            .map(|labels| checked_group_by(source, labels))
-            .transpose()?,
+        group_by: group_by.map(|labels| checked_group_by(source, labels)).transpose()?,
         group_wait,
         group_interval,
         repeat_interval,
@@ -156,10 +140,7 @@ fn not_zero(
     found: Option<Located<Duration>>,
 ) -> Result<Option<Duration>, YamlError> {
     match found {
-        Some(Located {
-            value: Duration::ZERO,
-            place,
-        }) => {
+        Some(Located { value: Duration::ZERO, place }) => {
             let error = source.error(&place, format!("{key} cannot be zero"));
             Err(error.with_hint("leave it out to inherit it, or give a time such as `5m`"))
         }
@@ -183,9 +164,7 @@ fn checked_group_by(source: Source<'_>, labels: Vec<Located<String>>) -> Result<
         }
         if !seen.insert(label.value.as_str()) {
             let message = format!("duplicated label {:?} in group_by", label.value);
-            return Err(source
-                .error(&label.place, message)
-                .with_hint("name each label once"));
+            return Err(source.error(&label.place, message).with_hint("name each label once"));
         }
     }
     Ok(labels.into_iter().map(|label| label.value).collect())
@@ -230,17 +209,12 @@ fn check_classic_name(source: Source<'_>, key: &str, name: &Located<String>) -> 
     if is_classic_label_name(&name.value) {
         return Ok(());
     }
-    let error = source.error(
-        &name.place,
-        format!("invalid label name {:?} in `{key}`", name.value),
-    );
+    let error = source.error(&name.place, format!("invalid label name {:?} in `{key}`", name.value));
     Err(error.with_hint("names with other characters can be matched under `matchers:`, in double quotes"))
 }
 
 fn matcher_error(source: Source<'_>, place: &Location, error: &matchers::MatcherError) -> YamlError {
     let cause = std::error::Error::source(error).and_then(std::error::Error::source);
     let message = cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"));
-    source
-        .error(place, message)
-        .with_hint("write it as in `severity=\"critical\"` or `service=~\"api|web\"`")
+    source.error(place, message).with_hint("write it as in `severity=\"critical\"` or `service=~\"api|web\"`")
 }

@@ -92,10 +92,7 @@ pub(crate) fn take_fields(
     let mut read = Map::new();
     for field in fields {
         if let Some(node) = section.take(field.name) {
-            read.insert(
-                field.name.to_owned(),
-                read_value(source, field.name, field.kind, node)?,
-            );
+            read.insert(field.name.to_owned(), read_value(source, field.name, field.kind, node)?);
         }
     }
     Ok(read)
@@ -118,17 +115,13 @@ fn read_value(source: Source<'_>, name: &'static str, kind: Kind, node: Node) ->
             Json::String(written)
         }
         Kind::TextList => {
-            let texts = list(source, name, node)?
-                .into_iter()
-                .map(|item| Ok(text(source, name, item)?.value.into()));
+            let texts =
+                list(source, name, node)?.into_iter().map(|item| Ok(text(source, name, item)?.value.into()));
             Json::Array(texts.collect::<Result<_, YamlError>>()?)
         }
         Kind::TextMap | Kind::SecretMap => {
             let pairs = text_map(source, name, node)?;
-            pairs
-                .into_iter()
-                .map(|(key, value)| (key.value, value.unwrap_or_default()))
-                .collect()
+            pairs.into_iter().map(|(key, value)| (key.value, value.unwrap_or_default())).collect()
         }
         Kind::AnyMap | Kind::Headers if matches!(node.value, Value::Map(_)) => to_json(node),
         Kind::AnyMap | Kind::Headers => Json::Object(read_object(source, name, &[], node)?),
@@ -149,10 +142,7 @@ fn read_value(source: Source<'_>, name: &'static str, kind: Kind, node: Node) ->
 
 fn float(source: Source<'_>, name: &'static str, node: &Node) -> Result<Json, YamlError> {
     match node.value {
-        Value::Scalar {
-            plain: Plain::Float(value),
-            ..
-        } => Ok(Json::from(value)),
+        Value::Scalar { plain: Plain::Float(value), .. } => Ok(Json::from(value)),
         _ => integer(source, name, node).map(Json::from),
     }
 }
@@ -172,24 +162,17 @@ fn checked_url(source: Source<'_>, name: &'static str, node: Node) -> Result<Str
         (true, true) => format!("missing host for URL in `{name}`"),
         (true, false) => return Ok(url.value),
     };
-    Err(source
-        .error(&url.place, problem)
-        .with_hint("write it as in `https://example.org/path`"))
+    Err(source.error(&url.place, problem).with_hint("write it as in `https://example.org/path`"))
 }
 
 fn checked_host_port(source: Source<'_>, name: &'static str, node: Node) -> Result<String, YamlError> {
     let address = text(source, name, node)?;
-    let has_port = address
-        .value
-        .rsplit_once(':')
-        .is_some_and(|(_, port)| !port.is_empty());
+    let has_port = address.value.rsplit_once(':').is_some_and(|(_, port)| !port.is_empty());
     if address.value.is_empty() || has_port || address.value.contains("${") {
         return Ok(address.value);
     }
     let message = format!("address {:?}: missing port in `{name}`", address.value);
-    Err(source
-        .error(&address.place, message)
-        .with_hint("write it as in `localhost:587`"))
+    Err(source.error(&address.place, message).with_hint("write it as in `localhost:587`"))
 }
 
 /// The plain values of a tree.
@@ -230,16 +213,12 @@ fn mask_value(kind: Kind, value: &mut Json) {
             "<secret>".clone_into(text);
         }
         (Kind::SecretMap, Json::Object(map)) => {
-            map.values_mut()
-                .for_each(|value| *value = Json::String("<secret>".to_owned()));
+            map.values_mut().for_each(|value| *value = Json::String("<secret>".to_owned()));
         }
         (Kind::Headers, Json::Object(headers)) => headers.values_mut().for_each(mask_header),
         (Kind::Object(fields) | Kind::TextOrObject(fields), Json::Object(map)) => mask(fields, map),
         (Kind::Objects(fields), Json::Array(items)) => {
-            items
-                .iter_mut()
-                .filter_map(Json::as_object_mut)
-                .for_each(|map| mask(fields, map));
+            items.iter_mut().filter_map(Json::as_object_mut).for_each(|map| mask(fields, map));
         }
         _ => {}
     }
@@ -252,8 +231,5 @@ fn mask_header(header: &mut Json) {
         Json::Array(secrets) => Some(secrets),
         _ => None,
     };
-    secrets
-        .into_iter()
-        .flatten()
-        .for_each(|secret| *secret = Json::String("<secret>".to_owned()));
+    secrets.into_iter().flatten().for_each(|secret| *secret = Json::String("<secret>".to_owned()));
 }

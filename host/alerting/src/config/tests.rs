@@ -53,40 +53,22 @@ receivers:
 fn subject_and_body_of_mails_are_taken_with_a_note() {
     let (config, notes) = load(SEED_LIKE);
     let mail = &config.receivers[0].integrations[0];
-    assert_eq!(
-        mail.settings["headers"]["Subject"],
-        "[ALERT] {{ .GroupLabels.alertname }}"
-    );
-    assert!(
-        mail.settings["text"]
-            .as_str()
-            .unwrap()
-            .starts_with("{{ range .Alerts }}")
-    );
+    assert_eq!(mail.settings["headers"]["Subject"], "[ALERT] {{ .GroupLabels.alertname }}");
+    assert!(mail.settings["text"].as_str().unwrap().starts_with("{{ range .Alerts }}"));
     assert_eq!(mail.settings["smarthost"], "localhost:587", "from global");
-    let said: Vec<(u64, bool)> = notes
-        .iter()
-        .map(|note| (note.line, note.message.contains("is taken for")))
-        .collect();
+    let said: Vec<(u64, bool)> =
+        notes.iter().map(|note| (note.line, note.message.contains("is taken for"))).collect();
     assert_eq!(said[..2], [(17, true), (18, true)], "{notes:?}");
 }
 
 #[test]
 fn integrations_keep_the_order_of_the_file_and_their_defaults() {
     let (config, notes) = load(SEED_LIKE);
-    let kinds: Vec<(&str, bool)> = config.receivers[1]
-        .integrations
-        .iter()
-        .map(|own| (own.kind.as_str(), own.send_resolved))
-        .collect();
+    let kinds: Vec<(&str, bool)> =
+        config.receivers[1].integrations.iter().map(|own| (own.kind.as_str(), own.send_resolved)).collect();
     assert_eq!(kinds, [("slack", false), ("matrix", false), ("webhook", true)]);
     assert_eq!(config.receivers[1].integrations[1].settings["room"], "!abc");
-    assert!(
-        notes
-            .iter()
-            .any(|note| note.message.contains("plugin called matrix")),
-        "{notes:?}"
-    );
+    assert!(notes.iter().any(|note| note.message.contains("plugin called matrix")), "{notes:?}");
     assert_eq!(
         config.integration_kinds().into_iter().collect::<Vec<_>>(),
         ["email", "matrix", "slack", "webhook"]
@@ -112,10 +94,7 @@ fn errors_say_where_what_and_what_to_do() {
     assert_eq!(missing.message, "undefined receiver \"team-b\" used in route");
     assert_eq!(missing.hint.as_deref(), Some("did you mean \"team-a\"?"));
     let shown = missing.to_string();
-    assert!(
-        shown.starts_with("am.yml:2:13: ") && shown.contains("receiver: team-b"),
-        "{shown}"
-    );
+    assert!(shown.starts_with("am.yml:2:13: ") && shown.contains("receiver: team-b"), "{shown}");
 }
 
 #[test]
@@ -124,62 +103,26 @@ fn refuses_what_cannot_work() {
         ("", "no route provided"),
         ("route: {receiver: a}", "undefined receiver"),
         ("route: {receiver: ''}\nreceivers: []", "default receiver"),
-        (
-            "route: {receiver: a, match: {b: c}}\nreceivers: [{name: a}]",
-            "must not have `match`",
-        ),
-        (
-            "route: {receiver: a, continue: true}\nreceivers: [{name: a}]",
-            "cannot have `continue`",
-        ),
-        (
-            "route: {receiver: a, group_interval: 0s}\nreceivers: [{name: a}]",
-            "cannot be zero",
-        ),
-        (
-            "route: {receiver: a, repeat_interval: 0}\nreceivers: [{name: a}]",
-            "cannot be zero",
-        ),
-        (
-            "route: {receiver: a, group_by: [x, x]}\nreceivers: [{name: a}]",
-            "duplicated label",
-        ),
-        (
-            "route: {receiver: a, group_by: ['...', x]}\nreceivers: [{name: a}]",
-            "wildcard",
-        ),
+        ("route: {receiver: a, match: {b: c}}\nreceivers: [{name: a}]", "must not have `match`"),
+        ("route: {receiver: a, continue: true}\nreceivers: [{name: a}]", "cannot have `continue`"),
+        ("route: {receiver: a, group_interval: 0s}\nreceivers: [{name: a}]", "cannot be zero"),
+        ("route: {receiver: a, repeat_interval: 0}\nreceivers: [{name: a}]", "cannot be zero"),
+        ("route: {receiver: a, group_by: [x, x]}\nreceivers: [{name: a}]", "duplicated label"),
+        ("route: {receiver: a, group_by: ['...', x]}\nreceivers: [{name: a}]", "wildcard"),
         (
             "route: {receiver: a, routes: [{mute_time_intervals: [n]}]}\nreceivers: [{name: a}]",
             "undefined time interval",
         ),
-        (
-            "route: {receiver: a, routes: [{match_re: {b: '('}}]}\nreceivers: [{name: a}]",
-            "cannot compile",
-        ),
-        (
-            "route: {receiver: a, routes: [{matchers: ['a']}]}\nreceivers: [{name: a}]",
-            "bad matcher",
-        ),
-        (
-            "route: {receiver: a}\nreceivers: [{name: a}, {name: a}]",
-            "not unique",
-        ),
-        (
-            "route: {receiver: a}\nreceivers: [{name: a, slack_configs: [{}]}]",
-            "no Slack API URL",
-        ),
-        (
-            "route: {receiver: a}\nreceivers: [{name: a, email_configs: [{to: x}]}]",
-            "smarthost",
-        ),
+        ("route: {receiver: a, routes: [{match_re: {b: '('}}]}\nreceivers: [{name: a}]", "cannot compile"),
+        ("route: {receiver: a, routes: [{matchers: ['a']}]}\nreceivers: [{name: a}]", "bad matcher"),
+        ("route: {receiver: a}\nreceivers: [{name: a}, {name: a}]", "not unique"),
+        ("route: {receiver: a}\nreceivers: [{name: a, slack_configs: [{}]}]", "no Slack API URL"),
+        ("route: {receiver: a}\nreceivers: [{name: a, email_configs: [{to: x}]}]", "smarthost"),
         (
             "route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url: 'http://x', ulr: y}]}]",
             "unknown key `ulr`",
         ),
-        (
-            "route: {receiver: a}\nroute: {receiver: a}\nreceivers: [{name: a}]",
-            "duplicate",
-        ),
+        ("route: {receiver: a}\nroute: {receiver: a}\nreceivers: [{name: a}]", "duplicate"),
     ];
     for (text, expected) in cases {
         let error = refused(text);
@@ -200,20 +143,15 @@ fn deep_nesting_is_refused_and_not_followed() {
 
 #[test]
 fn null_and_empty_parts_load() {
-    let (config, _) = load(&with(
-        "inhibit_rules: [null]\nglobal:\ntemplates:\ntime_intervals: []",
-    ));
+    let (config, _) = load(&with("inhibit_rules: [null]\nglobal:\ntemplates:\ntime_intervals: []"));
     assert_eq!(config.inhibit_rules, [InhibitRuleConfig::default()]);
     assert_eq!(config.resolve_timeout, DEFAULT_RESOLVE_TIMEOUT);
 }
 
 #[test]
 fn time_intervals_are_checked() {
-    let interval = |inner: &str| {
-        with(&format!(
-            "time_intervals: [{{name: n, time_intervals: [{{{inner}}}]}}]"
-        ))
-    };
+    let interval =
+        |inner: &str| with(&format!("time_intervals: [{{name: n, time_intervals: [{{{inner}}}]}}]"));
     for fine in [
         "weekdays: ['monday:friday', 'sunday']",
         "days_of_month: ['1:5', '-3:-1', '28:-1']",
@@ -231,22 +169,13 @@ fn time_intervals_are_checked() {
         ("days_of_month: ['-3:5']", "must be negative"),
         ("months: ['13']", "not a valid month"),
         ("years: ['2022:2020']", "end year is before"),
-        (
-            "times: [{start_time: '22:00', end_time: '06:00'}]",
-            "start time cannot be",
-        ),
-        (
-            "times: [{start_time: '25:00', end_time: '26:00'}]",
-            "couldn't parse",
-        ),
+        ("times: [{start_time: '22:00', end_time: '06:00'}]", "start time cannot be"),
+        ("times: [{start_time: '25:00', end_time: '26:00'}]", "couldn't parse"),
         ("times: [{start_time: '10:00'}]", "both start and end"),
         ("location: Europe/Nowhere", "unknown time zone"),
     ] {
         let error = refused(&interval(bad));
-        assert!(
-            error.message.contains(expected) && error.hint.is_some(),
-            "{bad}: {error}"
-        );
+        assert!(error.message.contains(expected) && error.hint.is_some(), "{bad}: {error}");
     }
 }
 

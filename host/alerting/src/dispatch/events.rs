@@ -115,11 +115,7 @@ fn happened(at: Timestamp, event: Event) -> Effect {
 pub(super) fn alert_turned(alert: &Alert, resolved: bool, now: Timestamp) -> Effect {
     let (labels, starts_at, ends_at) = (alert.labels.clone(), alert.starts_at, alert.ends_at);
     let event = if resolved {
-        Event::Resolved {
-            labels,
-            starts_at,
-            ends_at,
-        }
+        Event::Resolved { labels, starts_at, ends_at }
     } else {
         Event::Firing { labels, starts_at }
     };
@@ -143,14 +139,8 @@ pub(super) fn mute_changed(alert: &Alert, after: &Mute, now: Timestamp) -> Effec
     let event = match after {
         Mute::None => Event::Unmuted { labels },
         Mute::Inhibited(by) => Event::Inhibited { labels, by: hex(by) },
-        Mute::ByTime(by) => Event::MutedByTime {
-            labels,
-            by: by.clone(),
-        },
-        Mute::Silenced(by) => Event::Silenced {
-            labels,
-            by: by.clone(),
-        },
+        Mute::ByTime(by) => Event::MutedByTime { labels, by: by.clone() },
+        Mute::Silenced(by) => Event::Silenced { labels, by: by.clone() },
     };
     happened(now, event)
 }
@@ -158,11 +148,7 @@ pub(super) fn mute_changed(alert: &Alert, after: &Mute, now: Timestamp) -> Effec
 pub(super) fn queued(record: &FlushRecord, now: Timestamp, effects: &mut Vec<Effect>) {
     for delivery in &record.deliveries {
         let notification = &delivery.notification;
-        let firing = notification
-            .alerts
-            .iter()
-            .filter(|alert| alert.status == AlertStatus::Firing)
-            .count();
+        let firing = notification.alerts.iter().filter(|alert| alert.status == AlertStatus::Firing).count();
         effects.push(happened(
             now,
             Event::Queued {
@@ -195,14 +181,6 @@ pub(super) fn silences_turned(
     now: Timestamp,
     effects: &mut Vec<Effect>,
 ) {
-    effects.extend(
-        began
-            .into_iter()
-            .map(|id| happened(now, Event::SilenceBegan { id })),
-    );
-    effects.extend(
-        ended
-            .into_iter()
-            .map(|id| happened(now, Event::SilenceEnded { id })),
-    );
+    effects.extend(began.into_iter().map(|id| happened(now, Event::SilenceBegan { id })));
+    effects.extend(ended.into_iter().map(|id| happened(now, Event::SilenceEnded { id })));
 }

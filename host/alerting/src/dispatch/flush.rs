@@ -63,17 +63,9 @@ impl Dispatcher {
     fn members(&self, group: &Group, muted_by: &[String], now: Timestamp) -> Vec<Member> {
         let member = |fingerprint: &Fingerprint| {
             let tracked = self.alerts.get(fingerprint)?;
-            let status = if tracked.is_resolved(now) {
-                AlertStatus::Resolved
-            } else {
-                AlertStatus::Firing
-            };
+            let status = if tracked.is_resolved(now) { AlertStatus::Resolved } else { AlertStatus::Firing };
             let mute = self.mute_of(&tracked.alert.labels, muted_by, now);
-            Some(Member {
-                fingerprint: *fingerprint,
-                status,
-                mute,
-            })
+            Some(Member { fingerprint: *fingerprint, status, mute })
         };
         group.members.iter().filter_map(member).collect()
     }
@@ -107,11 +99,7 @@ impl Dispatcher {
                 continue;
             };
             let mut entry = log_entry(group, route, index, tellable, now);
-            entry.firing.extend(
-                known
-                    .into_iter()
-                    .flat_map(|known| tellable.muted_in(&known.firing)),
-            );
+            entry.firing.extend(known.into_iter().flat_map(|known| tellable.muted_in(&known.firing)));
             entry.firing.sort_unstable();
             record.log.push(entry);
             if integration.send_resolved || !tellable.firing.is_empty() {
@@ -139,10 +127,7 @@ impl Dispatcher {
     ) -> Notification {
         let told = |ids: &[u64], status: AlertStatus| -> Vec<Told<'_>> {
             let alert = |id: &u64| self.alerts.get(&Fingerprint(*id)).map(|found| &found.alert);
-            ids.iter()
-                .filter_map(alert)
-                .map(|alert| Told { alert, status })
-                .collect()
+            ids.iter().filter_map(alert).map(|alert| Told { alert, status }).collect()
         };
         let mut all = told(&tellable.firing, AlertStatus::Firing);
         if integration.send_resolved {
@@ -212,26 +197,18 @@ impl Dispatcher {
 impl Tellable {
     fn of(members: &[Member]) -> Self {
         let ids = |status: AlertStatus| {
-            let told = members
-                .iter()
-                .filter(|member| member.mute == Mute::None && member.status == status);
+            let told = members.iter().filter(|member| member.mute == Mute::None && member.status == status);
             told.map(|member| member.fingerprint.0).collect()
         };
         let muted = members.iter().filter(|member| member.mute != Mute::None);
         let muted = muted.map(|member| member.fingerprint.0).collect();
-        Self {
-            firing: ids(AlertStatus::Firing),
-            resolved: ids(AlertStatus::Resolved),
-            muted,
-        }
+        Self { firing: ids(AlertStatus::Firing), resolved: ids(AlertStatus::Resolved), muted }
     }
 
     /// Those that are muted now, of some that were told as firing. They stay in the log, so that their end is told
     /// after the mute even when the group was told about something else meanwhile.
     fn muted_in(&self, told: &[u64]) -> impl Iterator<Item = u64> {
-        told.iter()
-            .copied()
-            .filter(|id| self.muted.binary_search(id).is_ok())
+        told.iter().copied().filter(|id| self.muted.binary_search(id).is_ok())
     }
 
     /// A log entry as if nothing had ever been told about the alerts that are muted now.
@@ -262,24 +239,12 @@ fn log_entry(
         resolved: tellable.resolved.clone(),
         // As Alertmanager 0.34; entries of groups that live are kept longer.
         expires_at: now
-            + route
-                .repeat_interval
-                .saturating_mul(2)
-                .max(route.group_interval * 2)
-                .min(RETENTION),
+            + route.repeat_interval.saturating_mul(2).max(route.group_interval * 2).min(RETENTION),
     }
 }
 
 /// Ordered by time, and the same whenever the same flush is done again.
 fn delivery_id(group_key: &str, receiver: &str, integration: u32, now: Timestamp) -> String {
-    let identity = [
-        ("group", group_key),
-        ("integration", &integration.to_string()),
-        ("receiver", receiver),
-    ];
-    format!(
-        "{:013}-{}",
-        now.as_millis(),
-        Labels::from_pairs(identity).fingerprint()
-    )
+    let identity = [("group", group_key), ("integration", &integration.to_string()), ("receiver", receiver)];
+    format!("{:013}-{}", now.as_millis(), Labels::from_pairs(identity).fingerprint())
 }

@@ -94,13 +94,8 @@ impl Dispatcher {
     fn first_phase(&self, route: RouteId, key: &str, now: Timestamp) -> Phase {
         let route = self.routes.route(route);
         match self.log.last_told(key) {
-            Some(last) => Phase::Flushed {
-                last,
-                next: (last + route.group_interval).max(now),
-            },
-            None => Phase::Collecting {
-                until: now + route.group_wait,
-            },
+            Some(last) => Phase::Flushed { last, next: (last + route.group_interval).max(now) },
+            None => Phase::Collecting { until: now + route.group_wait },
         }
     }
 

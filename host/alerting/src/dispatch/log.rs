@@ -22,10 +22,7 @@ impl NotificationLog {
         entry.firing.sort_unstable();
         entry.resolved.sort_unstable();
         let entries = self.groups.entry(entry.group_key.clone()).or_default();
-        match entries
-            .iter_mut()
-            .find(|known| is_same(known, &entry.receiver, entry.integration))
-        {
+        match entries.iter_mut().find(|known| is_same(known, &entry.receiver, entry.integration)) {
             Some(known) => *known = entry,
             None => entries.push(entry),
         }
@@ -37,18 +34,13 @@ impl NotificationLog {
         receiver: &str,
         integration: u32,
     ) -> Option<&NotificationLogEntry> {
-        self.groups
-            .get(group_key)?
-            .iter()
-            .find(|entry| is_same(entry, receiver, integration))
+        self.groups.get(group_key)?.iter().find(|entry| is_same(entry, receiver, integration))
     }
 
     /// Whether any integration was told that this alert fires, and nothing newer.
     pub(super) fn has_told_firing(&self, group_key: &str, alert: Fingerprint) -> bool {
         let entries = self.groups.get(group_key).map_or(&[][..], Vec::as_slice);
-        entries
-            .iter()
-            .any(|entry| entry.firing.binary_search(&alert.0).is_ok())
+        entries.iter().any(|entry| entry.firing.binary_search(&alert.0).is_ok())
     }
 
     /// When anything was last told about a group.

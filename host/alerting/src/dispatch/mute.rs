@@ -23,11 +23,7 @@ pub(crate) enum Mute {
 impl Dispatcher {
     /// The alert that inhibits another one now.
     pub(crate) fn inhibited_by(&self, labels: &Labels, now: Timestamp) -> Option<Fingerprint> {
-        let fires = |source| {
-            self.alerts
-                .get(&source)
-                .is_some_and(|source| !source.is_resolved(now))
-        };
+        let fires = |source| self.alerts.get(&source).is_some_and(|source| !source.is_resolved(now));
         self.inhibitor.inhibited_by(labels, fires)
     }
 
@@ -40,11 +36,7 @@ impl Dispatcher {
             return Mute::ByTime(muted_by_time.to_vec());
         }
         let silences = self.silences.silenced_by(labels, now);
-        if silences.is_empty() {
-            Mute::None
-        } else {
-            Mute::Silenced(silences)
-        }
+        if silences.is_empty() { Mute::None } else { Mute::Silenced(silences) }
     }
 
     /// Speaks of a new alert that is muted from the start.
@@ -80,19 +72,11 @@ impl Dispatcher {
 /// Outside of all `active_time_intervals` the route is muted by all of them.
 pub(super) fn muting_intervals(config: &Config, route: &Route, now: Timestamp) -> Vec<String> {
     let contains = |name: &&String| {
-        config
-            .time_intervals
-            .iter()
-            .any(|interval| interval.name == **name && interval.contains(now))
+        config.time_intervals.iter().any(|interval| interval.name == **name && interval.contains(now))
     };
     let active = &route.active_time_intervals;
     if !active.is_empty() && !active.iter().any(|name| contains(&name)) {
         return active.clone();
     }
-    route
-        .mute_time_intervals
-        .iter()
-        .filter(contains)
-        .cloned()
-        .collect()
+    route.mute_time_intervals.iter().filter(contains).cloned().collect()
 }

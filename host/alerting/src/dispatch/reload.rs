@@ -27,11 +27,8 @@ impl Dispatcher {
         self.routes = RouteTree::new(&config);
         self.inhibitor = Inhibitor::new(&config);
         self.config = config;
-        let known_routes: FxHashMap<Arc<str>, RouteId> = self
-            .routes
-            .iter()
-            .map(|(id, route)| (route.path.clone(), id))
-            .collect();
+        let known_routes: FxHashMap<Arc<str>, RouteId> =
+            self.routes.iter().map(|(id, route)| (route.path.clone(), id)).collect();
         for ((path, labels), kept) in kept {
             if let Some(route) = known_routes.get(&path) {
                 self.keep_group(*route, labels, kept, now);
@@ -45,13 +42,8 @@ impl Dispatcher {
             };
             self.inhibitor.add(&tracked.alert.labels);
         }
-        let forgotten = alerts
-            .into_iter()
-            .filter(|fingerprint| !self.reroute(*fingerprint, now, effects));
-        let record = FlushRecord {
-            forgotten: forgotten.collect(),
-            ..FlushRecord::default()
-        };
+        let forgotten = alerts.into_iter().filter(|fingerprint| !self.reroute(*fingerprint, now, effects));
+        let record = FlushRecord { forgotten: forgotten.collect(), ..FlushRecord::default() };
         if !record.forgotten.is_empty() {
             effects.push(Effect::Flush(record));
         }
@@ -65,16 +57,11 @@ impl Dispatcher {
                 continue;
             };
             let path = self.routes.route(group.route).path.clone();
-            let taken = Kept {
-                phase: group.phase,
-                muted_by: std::mem::take(&mut group.muted_by),
-            };
+            let taken = Kept { phase: group.phase, muted_by: std::mem::take(&mut group.muted_by) };
             kept.insert((path, group.labels.clone()), taken);
             self.remove_group(id);
         }
-        self.alerts
-            .values_mut()
-            .for_each(|tracked| tracked.groups.clear());
+        self.alerts.values_mut().for_each(|tracked| tracked.groups.clear());
         kept
     }
 
@@ -82,31 +69,18 @@ impl Dispatcher {
     /// made without members; one that gets none ends by itself.
     fn keep_group(&mut self, route_id: RouteId, labels: Labels, kept: Kept, now: Timestamp) {
         let route = self.routes.route(route_id);
-        if labels
-            .iter()
-            .any(|label| route.group_labels(&labels).get(&label.name).is_none())
-        {
+        if labels.iter().any(|label| route.group_labels(&labels).get(&label.name).is_none()) {
             return;
         }
         let phase = match kept.phase {
-            Phase::Collecting { until } => Phase::Collecting {
-                until: until.min(now + route.group_wait),
-            },
-            Phase::Flushed { last, next } => Phase::Flushed {
-                last,
-                next: next.min(last + route.group_interval).max(now),
-            },
+            Phase::Collecting { until } => Phase::Collecting { until: until.min(now + route.group_wait) },
+            Phase::Flushed { last, next } => {
+                Phase::Flushed { last, next: next.min(last + route.group_interval).max(now) }
+            }
         };
         let key = route.group_key(&labels).into();
         let members = BTreeSet::new();
-        self.add_group(Group {
-            route: route_id,
-            labels,
-            key,
-            members,
-            phase,
-            muted_by: kept.muted_by,
-        });
+        self.add_group(Group { route: route_id, labels, key, members, phase, muted_by: kept.muted_by });
     }
 
     /// Whether the alert is still of use: it fires, or its end is owed to somebody.

@@ -35,12 +35,7 @@ struct Post {
 
 /// `alert("alertname=test,lbl=v1")`
 fn alert(labels: &str) -> Post {
-    Post {
-        labels: pairs(labels),
-        annotations: vec![],
-        starts: None,
-        ends: None,
-    }
+    Post { labels: pairs(labels), annotations: vec![], starts: None, ends: None }
 }
 
 fn pairs(text: &str) -> Vec<(String, String)> {
@@ -84,11 +79,7 @@ struct World {
 }
 
 fn parse(config: &str) -> Arc<Config> {
-    Arc::new(
-        Config::parse("test.yml", config)
-            .unwrap_or_else(|error| panic!("{error}"))
-            .0,
-    )
+    Arc::new(Config::parse("test.yml", config).unwrap_or_else(|error| panic!("{error}")).0)
 }
 
 /// A configuration with one receiver `w` and these options of the root route.
@@ -102,15 +93,7 @@ impl World {
         let config = parse(config);
         let now = at(0.0);
         let machine = Dispatcher::new(config.clone(), Restored::default(), "http://here", now);
-        Self {
-            config,
-            machine,
-            now,
-            disk: Disk::default(),
-            deliveries: vec![],
-            events: vec![],
-            ids: 0,
-        }
+        Self { config, machine, now, disk: Disk::default(), deliveries: vec![], events: vec![], ids: 0 }
     }
 
     /// Lets time pass; the machine is called exactly when it asks for it.
@@ -194,9 +177,7 @@ impl World {
         for effect in effects {
             match effect {
                 Effect::PutAlerts(alerts) => {
-                    self.disk
-                        .alerts
-                        .extend(alerts.into_iter().map(|alert| (alert.fingerprint(), alert)));
+                    self.disk.alerts.extend(alerts.into_iter().map(|alert| (alert.fingerprint(), alert)));
                 }
                 Effect::PutSilence(silence) => {
                     self.disk.silences.insert(silence.id.clone(), silence);
@@ -207,10 +188,7 @@ impl World {
                         let key = (entry.group_key.clone(), entry.receiver.clone(), entry.integration);
                         self.disk.log.insert(key, entry);
                     }
-                    flush
-                        .forgotten
-                        .iter()
-                        .for_each(|known| drop(self.disk.alerts.remove(known)));
+                    flush.forgotten.iter().for_each(|known| drop(self.disk.alerts.remove(known)));
                     self.deliveries.extend(flush.deliveries);
                 }
                 Effect::Happened(happened) => self.events.push(happened),
@@ -220,10 +198,7 @@ impl World {
 
     /// All messages so far: `w@2 {alertname=x@1}`, a resolved alert with its end: `@1→4`.
     fn sent(&self) -> Vec<String> {
-        self.deliveries
-            .iter()
-            .map(|delivery| line(&delivery.notification))
-            .collect()
+        self.deliveries.iter().map(|delivery| line(&delivery.notification)).collect()
     }
 
     fn want(&self, lines: &[&str]) {
@@ -232,10 +207,7 @@ impl World {
 
     fn kinds(&self) -> Vec<String> {
         let name = |happened: &Happened| {
-            serde_json::to_value(happened).unwrap()["kind"]
-                .as_str()
-                .unwrap()
-                .to_owned()
+            serde_json::to_value(happened).unwrap()["kind"].as_str().unwrap().to_owned()
         };
         self.events.iter().map(name).collect()
     }
@@ -248,20 +220,14 @@ fn secs(t: Timestamp) -> f64 {
 fn line(notification: &Notification) -> String {
     let mut text = format!("{}@{}", notification.receiver, secs(notification.at));
     for alert in &notification.alerts {
-        let labels: Vec<String> = alert
-            .labels
-            .iter()
-            .map(|label| format!("{}={}", label.name, label.value))
-            .collect();
+        let labels: Vec<String> =
+            alert.labels.iter().map(|label| format!("{}={}", label.name, label.value)).collect();
         text += &format!(" {{{}@{}", labels.join(","), secs(alert.starts_at));
         if alert.status == AlertStatus::Resolved {
             text += &format!("→{}", alert.ends_at.map_or(f64::NAN, secs));
         }
-        let notes: Vec<String> = alert
-            .annotations
-            .iter()
-            .map(|note| format!(" {}={}", note.name, note.value))
-            .collect();
+        let notes: Vec<String> =
+            alert.annotations.iter().map(|note| format!(" {}={}", note.name, note.value)).collect();
         text += &format!("}}{}", notes.concat());
     }
     text

@@ -43,28 +43,20 @@ fn split_at_commas(text: &str) -> Result<Vec<&str>, String> {
 
 fn matcher(text: &str) -> Result<RawMatcher, String> {
     let trimmed = text.trim();
-    let name_len = trimmed
-        .find(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != ':')
-        .unwrap_or(trimmed.len());
+    let name_len =
+        trimmed.find(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != ':').unwrap_or(trimmed.len());
     let (name, rest) = trimmed.split_at(name_len);
     let rest = rest.trim_start();
-    let (op, value) = [
-        MatchOp::Regex,
-        MatchOp::NotEqual,
-        MatchOp::NotRegex,
-        MatchOp::Equal,
-    ]
-    .into_iter()
-    .find_map(|op| Some((op, rest.strip_prefix(op.as_str())?.trim_start())))
-    .ok_or_else(|| "expected an operator such as '=', '!=', '=~' or '!~' after a label name".to_owned())?;
+    let (op, value) = [MatchOp::Regex, MatchOp::NotEqual, MatchOp::NotRegex, MatchOp::Equal]
+        .into_iter()
+        .find_map(|op| Some((op, rest.strip_prefix(op.as_str())?.trim_start())))
+        .ok_or_else(|| {
+            "expected an operator such as '=', '!=', '=~' or '!~' after a label name".to_owned()
+        })?;
     if !is_classic_metric_name(name) {
         return Err(format!("{name:?} is no label name"));
     }
-    Ok(RawMatcher {
-        name: name.to_owned(),
-        op,
-        value: unquote(value)?,
-    })
+    Ok(RawMatcher { name: name.to_owned(), op, value: unquote(value)? })
 }
 
 /// Takes quotes away, where there are any, and resolves `\n`, `\"` and `\\`; other backslashes stay.

@@ -14,10 +14,7 @@ struct Scanner<'a> {
 
 /// Reads a list with or without braces; a comma may follow the last matcher.
 pub(super) fn parse(text: &str) -> Result<Vec<RawMatcher>, String> {
-    let mut scanner = Scanner {
-        text,
-        chars: text.char_indices().peekable(),
-    };
+    let mut scanner = Scanner { text, chars: text.char_indices().peekable() };
     let braced = scanner.take('{');
     let mut matchers = Vec::new();
     loop {
@@ -109,9 +106,7 @@ impl Scanner<'_> {
     }
 
     fn bare(&mut self) -> String {
-        std::iter::from_fn(|| self.chars.next_if(|(_, c)| !is_reserved(*c)))
-            .map(|(_, c)| c)
-            .collect()
+        std::iter::from_fn(|| self.chars.next_if(|(_, c)| !is_reserved(*c))).map(|(_, c)| c).collect()
     }
 
     /// A Go string in double quotes.
@@ -164,15 +159,8 @@ impl Scanner<'_> {
     fn digits(&mut self, count: usize, radix: u32) -> Result<u32, String> {
         let mut value = 0_u32;
         for _ in 0..count {
-            let digit = self
-                .chars
-                .next()
-                .and_then(|(_, c)| c.to_digit(radix))
-                .ok_or_else(bad_escape)?;
-            value = value
-                .checked_mul(radix)
-                .and_then(|v| v.checked_add(digit))
-                .ok_or_else(bad_escape)?;
+            let digit = self.chars.next().and_then(|(_, c)| c.to_digit(radix)).ok_or_else(bad_escape)?;
+            value = value.checked_mul(radix).and_then(|v| v.checked_add(digit)).ok_or_else(bad_escape)?;
         }
         Ok(value)
     }

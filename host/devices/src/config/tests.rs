@@ -55,21 +55,14 @@ fn reads_all_transports_and_settings() {
     let addresses: Vec<_> = devices.iter().map(|device| device.address()).collect();
     assert_eq!(
         addresses,
-        [
-            "serial:usb:303a:1001:F4:12:FA:AA:BB:CC",
-            "tcp://10.0.0.9:4001",
-            "serial:/dev/ttyACM0",
-            "sim:board"
-        ]
+        ["serial:usb:303a:1001:F4:12:FA:AA:BB:CC", "tcp://10.0.0.9:4001", "serial:/dev/ttyACM0", "sim:board"]
     );
     assert_eq!(devices[0].silence_timeout, Duration::from_secs(90));
     assert_eq!(devices[0].settings["poll"]["free"], "10s");
     assert_eq!(devices[1].settings["registers"][0]["scale"], 1000);
     assert_eq!(devices[1].stale_after, Duration::from_secs(60));
     assert_eq!(devices[2].port(), "/dev/ttyACM0");
-    let TransportConfig::Serial(pico) = &devices[2].transport else {
-        panic!("serial expected")
-    };
+    let TransportConfig::Serial(pico) = &devices[2].transport else { panic!("serial expected") };
     assert_eq!((pico.dtr, pico.rts), (Signal::On, Signal::Keep));
 }
 
@@ -85,52 +78,16 @@ fn problems_name_place_and_remedy() {
         (device("a", sim) + &device("a", sim), 3, "`a` is used twice"),
         (device("a", tty) + &device("b", tty), 3, "same serial port"),
         (device("'a b'", sim), 2, "no device id"),
-        (
-            device("a", "transport: {serial: {baud: 9600}}"),
-            2,
-            "named in one way",
-        ),
-        (
-            device("a", "transport: {serial: {path: x, dtr: off}}"),
-            2,
-            "holds an ESP32 in reset",
-        ),
-        (
-            device("a", "transport: {serial: {path: x, baud: 1200}}"),
-            2,
-            "boot loader",
-        ),
-        (
-            device("a", "transport: {tcp: {connect: localhost}}"),
-            2,
-            "no address",
-        ),
-        (
-            device("a", &format!("{sim}, labels: {{device_id: x}}")),
-            2,
-            "cannot have the label",
-        ),
-        (
-            device("a", &format!("{sim}, labels: {{__x: x}}")),
-            2,
-            "cannot have the label",
-        ),
+        (device("a", "transport: {serial: {baud: 9600}}"), 2, "named in one way"),
+        (device("a", "transport: {serial: {path: x, dtr: off}}"), 2, "holds an ESP32 in reset"),
+        (device("a", "transport: {serial: {path: x, baud: 1200}}"), 2, "boot loader"),
+        (device("a", "transport: {tcp: {connect: localhost}}"), 2, "no address"),
+        (device("a", &format!("{sim}, labels: {{device_id: x}}")), 2, "cannot have the label"),
+        (device("a", &format!("{sim}, labels: {{__x: x}}")), 2, "cannot have the label"),
         (device("a", &format!("{sim}, silence_timeout: 5")), 2, "duration"),
-        (
-            device("a", &format!("{sim}, colour: red")),
-            2,
-            "unknown key `colour`",
-        ),
-        (
-            device("a", "transport: {serail: {path: x}}"),
-            2,
-            "unknown value `serail`",
-        ),
-        (
-            device("a", "transport: {replay: {path: x, speed: 0}}"),
-            2,
-            "speed 0",
-        ),
+        (device("a", &format!("{sim}, colour: red")), 2, "unknown key `colour`"),
+        (device("a", "transport: {serail: {path: x}}"), 2, "unknown value `serail`"),
+        (device("a", "transport: {replay: {path: x, speed: 0}}"), 2, "speed 0"),
     ];
     for (devices, line, message) in cases {
         let error = load(&format!("devices:\n{devices}")).unwrap_err();

@@ -78,9 +78,7 @@ impl fmt::Display for UsbId {
             Some(pid) => write!(f, "{pid:04x}")?,
             None => f.write_str("*")?,
         }
-        self.serial
-            .as_ref()
-            .map_or(Ok(()), |serial| write!(f, ":{serial}"))
+        self.serial.as_ref().map_or(Ok(()), |serial| write!(f, ":{serial}"))
     }
 }
 
@@ -157,10 +155,9 @@ impl TransportConfig {
             Self::Serial(serial) => serial.check(),
             Self::Tcp(tcp) => tcp.check(),
             Self::Sim(sim) => sim.check(),
-            Self::Replay(replay) if !(replay.speed > 0.0 && replay.speed.is_finite()) => Err((
-                format!("a replay cannot run at speed {}", replay.speed),
-                "give a positive number",
-            )),
+            Self::Replay(replay) if !(replay.speed > 0.0 && replay.speed.is_finite()) => {
+                Err((format!("a replay cannot run at speed {}", replay.speed), "give a positive number"))
+            }
             Self::Replay(_) => Ok(()),
         }
     }
@@ -204,17 +201,11 @@ impl SerialConfig {
         // On boards with Espressif's reset circuit RTS asserted with DTR released pulls the reset line.
         if self.dtr == Signal::Off && self.rts == Signal::Keep {
             let what = "`dtr: off` with RTS left asserted holds an ESP32 in reset".to_owned();
-            return Err((
-                what,
-                "add `rts: off`, or `rts: on` where the board is wired otherwise",
-            ));
+            return Err((what, "add `rts: off`, or `rts: on` where the board is wired otherwise"));
         }
         // Opening at 1200 baud makes many boards jump into their boot loader.
         match self.baud {
-            Some(0) => Err((
-                "0 is no serial speed".to_owned(),
-                "give bits a second, such as 115200",
-            )),
+            Some(0) => Err(("0 is no serial speed".to_owned(), "give bits a second, such as 115200")),
             Some(1200) => Err((
                 "opening at 1200 baud sends many boards into their boot loader".to_owned(),
                 "choose another speed",
@@ -226,16 +217,10 @@ impl SerialConfig {
 
 impl TcpConfig {
     fn check(&self) -> Result<(), Problem> {
-        let port = self
-            .connect
-            .rsplit_once(':')
-            .map(|(host, port)| (host, port.parse::<u16>()));
+        let port = self.connect.rsplit_once(':').map(|(host, port)| (host, port.parse::<u16>()));
         match port {
             Some((host, Ok(port))) if !host.is_empty() && port > 0 => Ok(()),
-            _ => Err((
-                format!("`{}` is no address to connect to", self.connect),
-                "write `host:port`",
-            )),
+            _ => Err((format!("`{}` is no address to connect to", self.connect), "write `host:port`")),
         }
     }
 }
@@ -249,10 +234,7 @@ impl SimConfig {
             ));
         }
         if self.script.windows(2).any(|pair| pair[1].at < pair[0].at) {
-            return Err((
-                "the script goes back in time".to_owned(),
-                "sort its steps by `at`",
-            ));
+            return Err(("the script goes back in time".to_owned(), "sort its steps by `at`"));
         }
         Ok(())
     }

@@ -18,10 +18,7 @@ fn frames(framing: Framing, bytes: &[u8]) -> Vec<Vec<u8>> {
 
 #[test]
 fn lines_end_with_lf_or_crlf_and_empty_ones_are_left_out() {
-    assert_eq!(
-        frames(Framing::Lines, b"a\r\nb\n\n\r\nc\rd\nrest"),
-        [&b"a"[..], b"b", b"c\rd"]
-    );
+    assert_eq!(frames(Framing::Lines, b"a\r\nb\n\n\r\nc\rd\nrest"), [&b"a"[..], b"b", b"c\rd"]);
 }
 
 #[test]
@@ -38,10 +35,7 @@ fn delimited_keeps_carriage_returns() {
 #[test]
 fn fixed_and_length_prefixed_packets() {
     assert_eq!(frames(Framing::Fixed(3), b"abcdefgh"), [b"abc", b"def"]);
-    assert_eq!(
-        frames(Framing::LengthPrefixed(1), b"\x02ab\x00\x01c\x05d"),
-        [&b"ab"[..], b"c"]
-    );
+    assert_eq!(frames(Framing::LengthPrefixed(1), b"\x02ab\x00\x01c\x05d"), [&b"ab"[..], b"c"]);
     assert_eq!(frames(Framing::LengthPrefixed(2), b"\x00\x02ab\x00"), [b"ab"]);
     assert_eq!(frames(Framing::LengthPrefixed(4), b"\x00\x00\x00\x01a"), [b"a"]);
 }
@@ -59,15 +53,10 @@ fn absurd_length_prefix_skips_without_keeping() {
 
 #[test]
 fn cobs_of_the_paper_and_of_a_real_capture() {
-    assert_eq!(
-        frames(Framing::Cobs, &[3, 0x11, 0x22, 2, 0x33, 0]),
-        [[0x11, 0x22, 0, 0x33]]
-    );
+    assert_eq!(frames(Framing::Cobs, &[3, 0x11, 0x22, 2, 0x33, 0]), [[0x11, 0x22, 0, 0x33]]);
     assert_eq!(frames(Framing::Cobs, &[1, 1, 0]), [[0]]);
     // postcard {7, 4150, 182000, 3.4f32}, as its COBS flavour writes it.
-    let packet = [
-        0x0b, 0x07, 0xec, 0x40, 0xf0, 0x8d, 0x0b, 0x9a, 0x99, 0x59, 0x40, 0x00,
-    ];
+    let packet = [0x0b, 0x07, 0xec, 0x40, 0xf0, 0x8d, 0x0b, 0x9a, 0x99, 0x59, 0x40, 0x00];
     assert_eq!(frames(Framing::Cobs, &packet), [&packet[1..11]]);
 }
 
@@ -79,14 +68,9 @@ fn broken_cobs_is_counted_and_the_next_packet_is_read() {
 
 #[test]
 fn slip_escapes_and_broken_escapes() {
-    let bytes = [
-        0xc0, 1, 0xdb, 0xdc, 0xdb, 0xdd, 2, 0xc0, 0xc0, 0xdb, 5, 6, 0xc0, 7, 0xc0,
-    ];
+    let bytes = [0xc0, 1, 0xdb, 0xdc, 0xdb, 0xdd, 2, 0xc0, 0xc0, 0xdb, 5, 6, 0xc0, 7, 0xc0];
     let (frames, dropped) = frames_of(Framing::Slip, 0, &[&bytes]);
-    assert_eq!(
-        (frames, dropped.malformed),
-        (vec![vec![1, 0xc0, 0xdb, 2], vec![7]], 1)
-    );
+    assert_eq!((frames, dropped.malformed), (vec![vec![1, 0xc0, 0xdb, 2], vec![7]], 1));
 }
 
 #[test]
@@ -94,13 +78,7 @@ fn too_long_frames_are_dropped_and_counted() {
     let (frames, dropped) = frames_of(Framing::Lines, 4, &[b"abcd\nabcde\nx\n"]);
     assert_eq!(
         (frames, dropped),
-        (
-            vec![b"abcd".to_vec(), b"x".to_vec()],
-            Dropped {
-                too_long: 1,
-                malformed: 0
-            }
-        )
+        (vec![b"abcd".to_vec(), b"x".to_vec()], Dropped { too_long: 1, malformed: 0 })
     );
 }
 
@@ -144,10 +122,7 @@ fn any_framing() -> impl Strategy<Value = Framing> {
 
 /// Bytes in which delimiters and escapes are common.
 fn stream() -> impl Strategy<Value = Vec<u8>> {
-    let byte = prop_oneof![
-        any::<u8>(),
-        prop::sample::select(b"\n\r\x00\x01\x02\xc0\xdb\xdc\xdd".to_vec())
-    ];
+    let byte = prop_oneof![any::<u8>(), prop::sample::select(b"\n\r\x00\x01\x02\xc0\xdb\xdc\xdd".to_vec())];
     prop::collection::vec(byte, 0..600)
 }
 

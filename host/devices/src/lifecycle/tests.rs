@@ -4,11 +4,8 @@ const fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-const POLICY: Policy = Policy {
-    silence_timeout: Some(secs(30)),
-    stale_after: secs(60),
-    reopen_after_silence: None,
-};
+const POLICY: Policy =
+    Policy { silence_timeout: Some(secs(30)), stale_after: secs(60), reopen_after_silence: None };
 
 /// A machine with a clock that tests push forward.
 struct Bench {
@@ -18,10 +15,7 @@ struct Bench {
 
 impl Bench {
     fn new(policy: Policy) -> Self {
-        let mut bench = Self {
-            machine: Lifecycle::new(policy, SplitMix64::new(1)),
-            now: Duration::ZERO,
-        };
+        let mut bench = Self { machine: Lifecycle::new(policy, SplitMix64::new(1)), now: Duration::ZERO };
         assert_eq!(bench.feed(Event::Enabled), [Action::Open]);
         bench
     }
@@ -60,10 +54,7 @@ fn waits_double_to_a_ceiling_with_jitter() {
         bench.feed(Event::OpenFailed { absent: false });
         let (waited, actions) = bench.wait();
         let off = waited.as_secs_f64() / expected.as_secs_f64() - 1.0;
-        assert!(
-            off.abs() <= BACKOFF_JITTER + 1e-9,
-            "{waited:?} instead of about {expected:?}"
-        );
+        assert!(off.abs() <= BACKOFF_JITTER + 1e-9, "{waited:?} instead of about {expected:?}");
         assert_eq!(actions, [Action::Open]);
         expected = (expected * 2).min(BACKOFF_MAX);
     }
@@ -93,18 +84,11 @@ fn only_lasting_good_data_resets_the_wait() {
 #[test]
 fn first_failure_is_told_once() {
     let mut bench = Bench::new(POLICY);
-    assert_eq!(
-        bench.feed(Event::OpenFailed { absent: true }),
-        [Action::ReportUnreachable]
-    );
+    assert_eq!(bench.feed(Event::OpenFailed { absent: true }), [Action::ReportUnreachable]);
     assert_eq!(bench.machine.state().as_str(), "absent");
     assert_eq!(bench.wait(), (ABSENT_POLL, vec![Action::Open]));
     assert_eq!(bench.feed(Event::OpenFailed { absent: true }), []);
-    assert_eq!(
-        bench.wait(),
-        (ABSENT_POLL, vec![Action::Open]),
-        "a missing port is polled evenly"
-    );
+    assert_eq!(bench.wait(), (ABSENT_POLL, vec![Action::Open]), "a missing port is polled evenly");
 }
 
 #[test]
@@ -119,10 +103,7 @@ fn silence_is_told_once_and_ends_with_good_data() {
 
 #[test]
 fn silent_connection_is_reopened_where_the_transport_is_blind() {
-    let mut bench = Bench::new(Policy {
-        reopen_after_silence: Some(secs(45)),
-        ..POLICY
-    });
+    let mut bench = Bench::new(Policy { reopen_after_silence: Some(secs(45)), ..POLICY });
     bench.feed(Event::Opened);
     assert_eq!(bench.wait(), (secs(30), vec![Action::ReportSilent]));
     assert_eq!(bench.wait(), (secs(45), vec![Action::Close]));
@@ -133,10 +114,7 @@ fn silent_connection_is_reopened_where_the_transport_is_blind() {
 #[test]
 fn series_end_after_a_minute_of_being_down() {
     let mut bench = Bench::up();
-    assert_eq!(
-        bench.after(secs(1), Event::Ended(End::Closed)),
-        [Action::ReportDisconnected]
-    );
+    assert_eq!(bench.after(secs(1), Event::Ended(End::Closed)), [Action::ReportDisconnected]);
     let down_at = bench.now;
     loop {
         let (_, actions) = bench.wait();
@@ -156,11 +134,7 @@ fn coming_back_in_time_keeps_the_series() {
     drop(bench.wait());
     bench.feed(Event::Opened);
     bench.feed(Event::GoodFrame);
-    assert_eq!(
-        bench.machine.next_timeout(),
-        Some(bench.now + secs(30)),
-        "only the silence timer runs"
-    );
+    assert_eq!(bench.machine.next_timeout(), Some(bench.now + secs(30)), "only the silence timer runs");
 }
 
 #[test]
@@ -194,20 +168,14 @@ fn rare_crashes_are_forgiven() {
 fn unsupported_device_is_quarantined_at_once() {
     let mut bench = Bench::new(POLICY);
     bench.feed(Event::Opened);
-    assert_eq!(
-        bench.feed(Event::Ended(End::Unsupported)),
-        [Action::ReportQuarantined]
-    );
+    assert_eq!(bench.feed(Event::Ended(End::Unsupported)), [Action::ReportQuarantined]);
 }
 
 #[test]
 fn retry_cuts_the_wait_and_reopens_what_is_open() {
     let mut bench = Bench::up();
     assert_eq!(bench.feed(Event::Retry), [Action::Close]);
-    assert_eq!(
-        bench.feed(Event::Ended(End::Closed)),
-        [Action::ReportDisconnected]
-    );
+    assert_eq!(bench.feed(Event::Ended(End::Closed)), [Action::ReportDisconnected]);
     assert_eq!(bench.feed(Event::Retry), [Action::Open]);
     assert_eq!(bench.feed(Event::Retry), [], "an attempt is under way already");
 }

@@ -32,12 +32,7 @@ impl House {
             CancellationToken::new(),
             ManagerOptions::default(),
         );
-        Self {
-            manager,
-            sink,
-            heard,
-            began: Instant::now(),
-        }
+        Self { manager, sink, heard, began: Instant::now() }
     }
 
     /// Lets everything happen up to a time since the start.
@@ -52,9 +47,7 @@ impl House {
     /// What was heard so far, with times.
     fn heard(&mut self) -> Vec<(i64, String)> {
         let notices = std::iter::from_fn(|| self.heard.try_recv().ok());
-        notices
-            .map(|notice| (notice.at.millis_since(START), brief(&notice)))
-            .collect()
+        notices.map(|notice| (notice.at.millis_since(START), brief(&notice))).collect()
     }
 
     fn heard_of(&mut self, id: &str) -> Vec<(i64, String)> {
@@ -73,10 +66,7 @@ const fn secs(n: u64) -> Duration {
 }
 
 fn board(id: &str, script: &[(u64, SimAction)]) -> DeviceConfig {
-    let script = script.iter().map(|(at, action)| ScriptStep {
-        at: secs(*at),
-        action: action.clone(),
-    });
+    let script = script.iter().map(|(at, action)| ScriptStep { at: secs(*at), action: action.clone() });
     let sim = SimConfig {
         format: WireFormat::KeyValue,
         interval: Duration::from_millis(500),
@@ -112,15 +102,9 @@ async fn never_seen_device_has_a_status_from_the_first_moment() {
     let declared =
         r#"device_events_total{device_id="a", kind="declared", platform="esp32", severity="info"}"#;
     assert_eq!(house.sink.samples(declared)[0], (0, 0.0));
-    assert_eq!(
-        house.heard(),
-        [(0, "a unreachable: no such device: sim:a is unplugged".to_owned())]
-    );
+    assert_eq!(house.heard(), [(0, "a unreachable: no such device: sim:a is unplugged".to_owned())]);
     let status = house.status("a");
-    assert_eq!(
-        (status.state, status.connected, status.last_seen),
-        ("absent", false, None)
-    );
+    assert_eq!((status.state, status.connected, status.last_seen), ("absent", false, None));
     let errors = r#"device_connect_errors_total{device_id="a", platform="esp32", reason="no_such_device"}"#;
     assert!(house.sink.latest(errors) >= 10.0);
 }
@@ -130,55 +114,32 @@ async fn demo_fleet_keeps_its_timeline() {
     let mut house = House::new(demo_fleet());
     house.until(1_000).await;
     let snapshot = house.manager.snapshot();
-    assert!(
-        snapshot
-            .iter()
-            .all(|device| device.connected && device.state == "up"),
-        "{snapshot:#?}"
-    );
+    assert!(snapshot.iter().all(|device| device.connected && device.state == "up"), "{snapshot:#?}");
     assert_eq!(house.heard().len(), 12);
 
     house.until(30_000).await;
-    let unplugged = (
-        25_000,
-        "rp2040-02 disconnected: unplugged, or closed by the other side".to_owned(),
-    );
+    let unplugged = (25_000, "rp2040-02 disconnected: unplugged, or closed by the other side".to_owned());
     assert_eq!(house.heard(), [unplugged]);
     let status =
         r#"device_connection_status{device_id="rp2040-02", platform="rp2040", port="sim:rp2040-02"}"#;
     assert!(
-        house
-            .sink
-            .samples(status)
-            .iter()
-            .any(|(at, value)| (25_000..25_010).contains(at) && *value == 0.0)
+        house.sink.samples(status).iter().any(|(at, value)| (25_000..25_010).contains(at) && *value == 0.0)
     );
 
     house.until(60_000).await;
     let heard = house.heard();
-    let oom = [
-        "stm32-01 log E (35000) llm: Memory allocation failed: requested 65536 bytes",
-        "stm32-01 event oom",
-    ];
+    let oom =
+        ["stm32-01 log E (35000) llm: Memory allocation failed: requested 65536 bytes", "stm32-01 event oom"];
     assert_eq!(heard[..2], oom.map(|text| (35_000, text.to_owned())));
     let (back_at, back) = &heard[2];
-    assert_eq!(
-        (back.as_str(), heard.len()),
-        ("rp2040-02 connected", 3),
-        "{heard:?}"
-    );
+    assert_eq!((back.as_str(), heard.len()), ("rp2040-02 connected", 3), "{heard:?}");
     assert!((50_000..=51_000).contains(back_at), "{back_at}");
     assert_eq!(house.sink.latest(status), 1.0);
     let counted =
         r#"device_events_total{device_id="stm32-01", kind="oom", platform="stm32", severity="critical"}"#;
     let counted = house.sink.samples(counted);
     assert_eq!(counted[0], (0, 0.0));
-    assert!(
-        counted
-            .iter()
-            .any(|(at, value)| (35_000..35_010).contains(at) && *value == 1.0),
-        "{counted:?}"
-    );
+    assert!(counted.iter().any(|(at, value)| (35_000..35_010).contains(at) && *value == 1.0), "{counted:?}");
     let reconnects = r#"device_reconnects_total{device_id="rp2040-02", platform="rp2040"}"#;
     assert_eq!(house.sink.latest(reconnects), 1.0);
 }
@@ -193,11 +154,7 @@ async fn hung_board_is_silent_and_comes_back() {
     let expected = [(0, "a connected"), (6_500, "a silent"), (20_000, "a connected")];
     assert_eq!(heard, expected.map(|(at, text)| (at, text.to_owned())));
     let down = house.sink.samples(&status_series("a"));
-    assert!(
-        down.iter()
-            .any(|(at, value)| (6_500..6_510).contains(at) && *value == 0.0),
-        "{down:?}"
-    );
+    assert!(down.iter().any(|(at, value)| (6_500..6_510).contains(at) && *value == 0.0), "{down:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -207,22 +164,12 @@ async fn series_of_a_lost_device_end_after_stale_after() {
     let house = House::new(vec![config]);
     let series = r#"temp_c{device_id="a", model_name="stories260k", platform="esp32"}"#;
     house.until(12_000).await;
-    assert!(
-        house
-            .sink
-            .samples(series)
-            .iter()
-            .all(|(_, value)| !is_stale(*value))
-    );
+    assert!(house.sink.samples(series).iter().all(|(_, value)| !is_stale(*value)));
     house.until(14_000).await;
     let (at, value) = house.sink.samples(series).pop().unwrap();
     assert!(is_stale(value) && at == 13_000, "{at} {value}");
     assert_eq!(house.status("a").series, 0);
-    assert_eq!(
-        house.sink.latest(&status_series("a")),
-        0.0,
-        "the host's own series go on"
-    );
+    assert_eq!(house.sink.latest(&status_series("a")), 0.0, "the host's own series go on");
 }
 
 #[tokio::test(start_paused = true)]
@@ -232,14 +179,10 @@ async fn panicking_driver_is_quarantined_and_its_neighbour_never_notices() {
     let mut house = House::new(vec![board("bad", &script), board("good", &[])]);
     house.until(30_000).await;
     let heard = house.heard();
-    let crashes = heard
-        .iter()
-        .filter(|(_, text)| text.starts_with("bad crashed: plugin failed: panic: told to"));
+    let crashes =
+        heard.iter().filter(|(_, text)| text.starts_with("bad crashed: plugin failed: panic: told to"));
     assert_eq!(crashes.count(), crate::lifecycle::CRASHES_ALLOWED, "{heard:#?}");
-    assert!(
-        heard.last().unwrap().1.starts_with("bad quarantined: "),
-        "{heard:#?}"
-    );
+    assert!(heard.last().unwrap().1.starts_with("bad quarantined: "), "{heard:#?}");
     assert_eq!(house.status("bad").state, "quarantined");
     assert_eq!(house.status("good").counters.frames_ok, 61);
     assert_eq!(house.status("good").counters.reconnects, 0);
@@ -250,12 +193,7 @@ async fn panicking_driver_is_quarantined_and_its_neighbour_never_notices() {
 
 #[tokio::test(start_paused = true)]
 async fn driver_says_what_happens_to_the_connection() {
-    let script = [
-        (2, print("bad")),
-        (3, print("skip")),
-        (4, print("reset")),
-        (10, print("unsupported")),
-    ];
+    let script = [(2, print("bad")), (3, print("skip")), (4, print("reset")), (10, print("unsupported"))];
     let mut house = House::new(vec![board("a", &script)]);
     house.until(12_000).await;
     let heard: Vec<_> = house.heard().into_iter().map(|(_, text)| text).collect();
@@ -276,12 +214,7 @@ async fn driver_that_never_answers_counts_as_crashed() {
     let mut house = House::new(vec![board("a", &[(1, print("hang"))])]);
     house.until(40_000).await;
     let heard: Vec<_> = house.heard().into_iter().map(|(_, text)| text).collect();
-    assert!(
-        heard
-            .iter()
-            .any(|text| text.contains("did not answer within 30 s")),
-        "{heard:?}"
-    );
+    assert!(heard.iter().any(|text| text.contains("did not answer within 30 s")), "{heard:?}");
     assert_eq!(house.status("a").state, "up", "and the device is served again");
 }
 
@@ -289,10 +222,7 @@ async fn driver_that_never_answers_counts_as_crashed() {
 async fn timers_run_and_writes_need_permission() {
     let mut allowed = board("allowed", &[(1, print("write"))]);
     allowed.allow_writes = true;
-    let house = House::new(vec![
-        allowed,
-        board("refused", &[(1, print("write")), (1, print("wake"))]),
-    ]);
+    let house = House::new(vec![allowed, board("refused", &[(1, print("write")), (1, print("wake"))])]);
     house.until(4_500).await;
     assert_eq!(house.status("allowed").counters.bytes_written, 8);
     assert_eq!(house.status("refused").counters.bytes_written, 0);
@@ -310,10 +240,7 @@ async fn missing_driver_is_told_and_tried_again() {
     config.driver = "missing".to_owned();
     let mut house = House::new(vec![config]);
     house.until(60_000).await;
-    assert_eq!(
-        house.heard(),
-        [(0, "a unreachable: no driver named `missing` is loaded".to_owned())]
-    );
+    assert_eq!(house.heard(), [(0, "a unreachable: no driver named `missing` is loaded".to_owned())]);
     let errors = r#"device_connect_errors_total{device_id="a", platform="esp32", reason="driver_missing"}"#;
     assert!((6.0..12.0).contains(&house.sink.latest(errors)));
 }
@@ -324,33 +251,22 @@ async fn reload_keeps_what_is_the_same_and_ends_what_is_gone() {
     let mut house = House::new(vec![kept.clone(), gone, changed.clone()]);
     house.until(3_000).await;
     drop(house.heard());
-    let changed = DeviceConfig {
-        silence_timeout: secs(7),
-        ..changed
-    };
+    let changed = DeviceConfig { silence_timeout: secs(7), ..changed };
     let new = DeviceSet::from_configs([board("new", &[]), changed, kept], &[]).unwrap();
     house.manager.reload(&new).await;
     house.until(6_000).await;
     let mut heard: Vec<_> = house.heard().into_iter().map(|(_, text)| text).collect();
     heard.sort();
     assert_eq!(heard, ["changed connected", "new connected"]);
-    let ids: Vec<_> = house
-        .manager
-        .snapshot()
-        .into_iter()
-        .map(|device| device.id)
-        .collect();
+    let ids: Vec<_> = house.manager.snapshot().into_iter().map(|device| device.id).collect();
     assert_eq!(ids, ["new", "changed", "kept"]);
     assert_eq!(house.status("kept").counters.frames_ok, 13);
     assert!(is_stale(house.sink.latest(&status_series("gone"))));
-    assert!(is_stale(house.sink.latest(
-        r#"temp_c{device_id="gone", model_name="stories260k", platform="esp32"}"#
-    )));
+    assert!(is_stale(
+        house.sink.latest(r#"temp_c{device_id="gone", model_name="stories260k", platform="esp32"}"#)
+    ));
     let changed = house.sink.samples(&status_series("changed"));
-    assert!(
-        changed.windows(2).all(|pair| pair[0].0 < pair[1].0),
-        "{changed:?}"
-    );
+    assert!(changed.windows(2).all(|pair| pair[0].0 < pair[1].0), "{changed:?}");
     assert_eq!(changed.last().unwrap().1, 1.0);
 }
 
@@ -364,19 +280,13 @@ async fn cancelling_ends_all_tasks() {
     let before = house.sink.samples(temp);
     advance(secs(60)).await;
     assert_eq!(house.sink.samples(temp), before);
-    assert!(
-        before.iter().all(|(_, value)| !is_stale(*value)),
-        "a stop of the host ends no series"
-    );
+    assert!(before.iter().all(|(_, value)| !is_stale(*value)), "a stop of the host ends no series");
 }
 
 #[tokio::test(start_paused = true)]
 async fn latest_lines_are_kept_and_go_out_with_events() {
     let script: Vec<_> = (0..300).map(|i| (1, print(&format!("line {i}")))).collect();
-    let mut house = House::new(vec![board(
-        "a",
-        &[script, vec![(2, print("MemoryError"))]].concat(),
-    )]);
+    let mut house = House::new(vec![board("a", &[script, vec![(2, print("MemoryError"))]].concat())]);
     house.until(3_000).await;
     let lines = house.status("a").lines;
     assert_eq!(lines.len(), crate::status::KEPT_LINES);
@@ -399,18 +309,12 @@ async fn flood_of_events_does_not_write_far_ahead_of_the_time() {
     let written = house.sink.samples(counted);
     assert!(written.iter().all(|(at, _)| *at <= 1_200), "{:?}", written.last());
     house.until(6_000).await;
-    assert!(
-        house.sink.latest(counted) > 3_000.0,
-        "what one poll of the board holds back"
-    );
+    assert!(house.sink.latest(counted) > 3_000.0, "what one poll of the board holds back");
 }
 
 #[tokio::test(start_paused = true)]
 async fn disabled_device_is_left_alone() {
-    let mut house = House::new(vec![DeviceConfig {
-        enabled: false,
-        ..board("a", &[])
-    }]);
+    let mut house = House::new(vec![DeviceConfig { enabled: false, ..board("a", &[]) }]);
     house.until(20_000).await;
     assert_eq!(house.heard(), []);
     assert_eq!(house.sink.samples(&status_series("a")), []);
@@ -423,11 +327,7 @@ async fn capture_of_a_device_replays_to_the_same_bytes() {
     house.until(3_100).await;
     let capture = house.manager.capture("a").unwrap();
     let received: Vec<u8> = capture.received().flat_map(|(_, bytes)| bytes.to_vec()).collect();
-    assert_eq!(
-        received.iter().filter(|&&byte| byte == b'\n').count(),
-        6,
-        "lines of 0 s to 2.5 s"
-    );
+    assert_eq!(received.iter().filter(|&&byte| byte == b'\n').count(), 6, "lines of 0 s to 2.5 s");
     assert_eq!(received.len() as u64, house.status("a").counters.bytes_read);
     assert_eq!(Capture::parse(&capture.print()).unwrap(), capture);
     assert_eq!(house.manager.capture("nobody"), None);

@@ -130,17 +130,12 @@ impl SimBoard {
                 bytes.drain(..bytes.len() - MAX_PENDING_BYTES);
             }
         }
-        SimStep {
-            bytes,
-            connected: self.is_plugged(),
-        }
+        SimStep { bytes, connected: self.is_plugged() }
     }
 
     /// When something happens next: the next line or step of the script.
     pub fn next_due(&self) -> Duration {
-        self.script
-            .front()
-            .map_or_else(|| self.line_due(), |step| step.at.min(self.line_due()))
+        self.script.front().map_or_else(|| self.line_due(), |step| step.at.min(self.line_due()))
     }
 
     /// Whether the cable is in.
@@ -149,10 +144,7 @@ impl SimBoard {
     }
 
     fn line_due(&self) -> Duration {
-        let nanos = self
-            .interval
-            .as_nanos()
-            .saturating_mul(u128::from(self.next_line));
+        let nanos = self.interval.as_nanos().saturating_mul(u128::from(self.next_line));
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
@@ -248,10 +240,7 @@ fn json(m: &Baseline) -> String {
 }
 
 fn key_value(m: &Baseline) -> String {
-    let pairs: Vec<String> = fields(m)
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
+    let pairs: Vec<String> = fields(m).iter().map(|(name, value)| format!("{name}={value}")).collect();
     pairs.join(" ")
 }
 
@@ -261,13 +250,7 @@ mod tests {
 
     fn config(format: WireFormat, script: Vec<ScriptStep>) -> SimConfig {
         let interval = Duration::from_millis(500);
-        SimConfig {
-            format,
-            interval,
-            seed: 7,
-            baseline: Baseline::default(),
-            script,
-        }
+        SimConfig { format, interval, seed: 7, baseline: Baseline::default(), script }
     }
 
     const fn secs(n: u64) -> Duration {
@@ -284,16 +267,12 @@ mod tests {
 
     #[test]
     fn same_seed_gives_the_same_bytes_however_it_is_polled() {
-        let config = config(
-            WireFormat::TaggedJsonLines,
-            vec![step(3, SimAction::Print("x".into()))],
-        );
+        let config = config(WireFormat::TaggedJsonLines, vec![step(3, SimAction::Print("x".into()))]);
         let mut at_once = SimBoard::new("a", &config);
         let mut often = SimBoard::new("a", &config);
         let whole = at_once.poll(secs(10)).bytes;
-        let pieces: Vec<u8> = (0..=1000)
-            .flat_map(|i| often.poll(Duration::from_millis(i * 10)).bytes)
-            .collect();
+        let pieces: Vec<u8> =
+            (0..=1000).flat_map(|i| often.poll(Duration::from_millis(i * 10)).bytes).collect();
         assert_eq!(whole, pieces);
         assert_ne!(whole, SimBoard::new("b", &config).poll(secs(10)).bytes);
     }
@@ -338,13 +317,7 @@ mod tests {
         let script = vec![step(1, SimAction::Hang), step(5, SimAction::Resume)];
         let mut board = SimBoard::new("a", &config(WireFormat::KeyValue, script));
         board.poll(Duration::from_millis(999));
-        assert_eq!(
-            board.poll(Duration::from_millis(4900)),
-            SimStep {
-                bytes: vec![],
-                connected: true
-            }
-        );
+        assert_eq!(board.poll(Duration::from_millis(4900)), SimStep { bytes: vec![], connected: true });
         assert!(!board.poll(secs(6)).bytes.is_empty());
     }
 

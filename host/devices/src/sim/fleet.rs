@@ -30,10 +30,7 @@ struct Kind {
 /// | 40 s | `esp32-03` cools by 6 °C a second |
 /// | 50 s | `rp2040-02` is back, as fast as before |
 pub fn demo_fleet() -> Vec<DeviceConfig> {
-    kinds()
-        .iter()
-        .flat_map(|kind| kind.boards.iter().map(|id| device(kind, id)))
-        .collect()
+    kinds().iter().flat_map(|kind| kind.boards.iter().map(|id| device(kind, id))).collect()
 }
 
 /// The log rule of the demo: running out of memory, as several firmwares word it.
@@ -72,51 +69,16 @@ fn kinds() -> [Kind; 6] {
             esp32,
             &["esp32-01", "esp32-02", "esp32-03", "esp32-04"],
         ),
-        of(
-            "stm32",
-            "kv",
-            KeyValue,
-            "stories260k",
-            stm32,
-            &["stm32-01", "stm32-02"],
-        ),
-        of(
-            "rp2040",
-            "kv",
-            KeyValue,
-            "stories260k",
-            rp2040,
-            &["rp2040-01", "rp2040-02"],
-        ),
-        of(
-            "riscv",
-            "jsonl",
-            JsonLines,
-            "stories15m",
-            riscv,
-            &["riscv-01", "riscv-02"],
-        ),
-        of(
-            "jetson",
-            "jsonl",
-            JsonLines,
-            "tinyllama-1.1b",
-            jetson,
-            &["jetson-01"],
-        ),
+        of("stm32", "kv", KeyValue, "stories260k", stm32, &["stm32-01", "stm32-02"]),
+        of("rp2040", "kv", KeyValue, "stories260k", rp2040, &["rp2040-01", "rp2040-02"]),
+        of("riscv", "jsonl", JsonLines, "stories15m", riscv, &["riscv-01", "riscv-02"]),
+        of("jetson", "jsonl", JsonLines, "tinyllama-1.1b", jetson, &["jetson-01"]),
         of("rpi", "jsonl", JsonLines, "tinyllama-1.1b", rpi, &["rpi-01"]),
     ]
 }
 
 const fn board(temp_c: f64, heap: (u64, u64), tok_s: f64, power_mw: f64, cpu: f64) -> Baseline {
-    Baseline {
-        temp_c,
-        heap_total: heap.0,
-        heap_free: heap.1,
-        tok_s,
-        power_mw,
-        cpu,
-    }
+    Baseline { temp_c, heap_total: heap.0, heap_free: heap.1, tok_s, power_mw, cpu }
 }
 
 fn device(kind: &Kind, id: &str) -> DeviceConfig {
@@ -146,26 +108,11 @@ fn device(kind: &Kind, id: &str) -> DeviceConfig {
 }
 
 fn script(id: &str, baseline: &Baseline) -> Vec<ScriptStep> {
-    let at = |millis, action| ScriptStep {
-        at: Duration::from_millis(millis),
-        action,
-    };
+    let at = |millis, action| ScriptStep { at: Duration::from_millis(millis), action };
     match id {
         "esp32-03" => vec![
-            at(
-                8_000,
-                SimAction::Temperature {
-                    to_c: 92.0,
-                    per_s: 3.0,
-                },
-            ),
-            at(
-                40_000,
-                SimAction::Temperature {
-                    to_c: baseline.temp_c,
-                    per_s: 6.0,
-                },
-            ),
+            at(8_000, SimAction::Temperature { to_c: 92.0, per_s: 3.0 }),
+            at(40_000, SimAction::Temperature { to_c: baseline.temp_c, per_s: 6.0 }),
         ],
         "stm32-01" => {
             let line = "E (35000) llm: Memory allocation failed: requested 65536 bytes";
@@ -190,28 +137,19 @@ mod tests {
 
     fn simulated(id: &str) -> SimBoard {
         let device = demo_fleet().into_iter().find(|device| device.id == id).unwrap();
-        let TransportConfig::Sim(sim) = &device.transport else {
-            panic!("the demo needs no hardware")
-        };
+        let TransportConfig::Sim(sim) = &device.transport else { panic!("the demo needs no hardware") };
         SimBoard::new(id, sim)
     }
 
     fn value(line: &str, name: &str) -> f64 {
         let at = line.find(name).unwrap() + name.len();
         let rest = line[at..].trim_start_matches(['"', ':', '=']);
-        rest[..rest.find([',', ' ', '}']).unwrap_or(rest.len())]
-            .parse()
-            .unwrap()
+        rest[..rest.find([',', ' ', '}']).unwrap_or(rest.len())].parse().unwrap()
     }
 
     fn last_line(board: &mut SimBoard, millis: u64) -> String {
         let bytes = board.poll(Duration::from_millis(millis)).bytes;
-        String::from_utf8(bytes)
-            .unwrap()
-            .lines()
-            .last()
-            .unwrap_or_default()
-            .to_owned()
+        String::from_utf8(bytes).unwrap().lines().last().unwrap_or_default().to_owned()
     }
 
     #[test]

@@ -26,16 +26,13 @@ impl ReplayTransport {
 
     pub(super) async fn open(&self) -> Result<Opened, OpenError> {
         let name = self.config.path.display().to_string();
-        let size = tokio::fs::metadata(&self.config.path)
-            .await
-            .map_err(|e| OpenError::from_io(&name, e))?
-            .len();
+        let size =
+            tokio::fs::metadata(&self.config.path).await.map_err(|e| OpenError::from_io(&name, e))?.len();
         if size > capture::MAX_FILE_BYTES {
             return Err(OpenError::BadCapture(name, format!("{size} bytes are too many")));
         }
-        let text = tokio::fs::read_to_string(&self.config.path)
-            .await
-            .map_err(|e| OpenError::from_io(&name, e))?;
+        let text =
+            tokio::fs::read_to_string(&self.config.path).await.map_err(|e| OpenError::from_io(&name, e))?;
         let capture =
             Capture::parse(&text).map_err(|error| OpenError::BadCapture(name, error.to_string()))?;
         Ok(Opened::new(ReplayStream::new(&capture, self.config.speed)))
@@ -55,10 +52,7 @@ impl ReplayStream {
     fn new(capture: &Capture, speed: f64) -> Self {
         let scaled =
             |at: Duration| Duration::try_from_secs_f64(at.as_secs_f64() / speed).unwrap_or(Duration::MAX);
-        let pieces = capture
-            .received()
-            .map(|(at, bytes)| (scaled(at), bytes.to_vec()))
-            .collect();
+        let pieces = capture.received().map(|(at, bytes)| (scaled(at), bytes.to_vec())).collect();
         let began = Instant::now();
         Self {
             pieces,

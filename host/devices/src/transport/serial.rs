@@ -28,10 +28,7 @@ impl SerialTransport {
         // Opening asks the device, and some drivers in the kernel take their time over it.
         let opening = tokio::task::spawn_blocking(move || open(&config, baud));
         opening.await.unwrap_or_else(|error| {
-            Err(OpenError::Other(
-                "the serial port".to_owned(),
-                io::Error::other(error),
-            ))
+            Err(OpenError::Other("the serial port".to_owned(), io::Error::other(error)))
         })
     }
 }
@@ -43,14 +40,10 @@ fn open(config: &SerialConfig, baud: u32) -> Result<Opened, OpenError> {
         None => return Err(OpenError::NoSuchDevice("no port is configured".to_owned())),
     };
     keep_lines_on_close(&path)?;
-    let mut stream = tokio_serial::new(&path, baud)
-        .open_native_async()
-        .map_err(|error| classify(&path, error))?;
+    let mut stream =
+        tokio_serial::new(&path, baud).open_native_async().map_err(|error| classify(&path, error))?;
     set_signals(&mut stream, config.dtr, config.rts).map_err(|error| classify(&path, error))?;
-    Ok(Opened {
-        facts,
-        ..Opened::new(stream)
-    })
+    Ok(Opened { facts, ..Opened::new(stream) })
 }
 
 /// Puts DTR and RTS where they are wanted.
@@ -83,10 +76,7 @@ fn tolerate_missing_lines(result: tokio_serial::Result<()>) -> tokio_serial::Res
 }
 
 const fn is_unsupported(kind: io::ErrorKind) -> bool {
-    matches!(
-        kind,
-        io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported | io::ErrorKind::Other
-    )
+    matches!(kind, io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported | io::ErrorKind::Other)
 }
 
 /// Clears HUPCL, so that closing the port does not drop DTR and RTS one after the other and reset the board.
@@ -98,11 +88,7 @@ fn keep_lines_on_close(path: &str) -> Result<(), OpenError> {
     use nix::sys::termios::{ControlFlags, SetArg, tcgetattr, tcsetattr};
 
     let flags = OFlag::O_NOCTTY | OFlag::O_NONBLOCK;
-    let port = std::fs::OpenOptions::new()
-        .read(true)
-        .write(true)
-        .custom_flags(flags.bits())
-        .open(path);
+    let port = std::fs::OpenOptions::new().read(true).write(true).custom_flags(flags.bits()).open(path);
     let port = port.map_err(|error| OpenError::from_io(path, error))?;
     // A port that somebody else works with is left as it is.
     if let Err(std::fs::TryLockError::WouldBlock) = port.try_lock() {
@@ -144,10 +130,7 @@ fn find_usb(wanted: &UsbId) -> Result<(String, Vec<(String, String)>), OpenError
 fn fits(wanted: &UsbId, usb: &UsbPortInfo) -> bool {
     wanted.vid == usb.vid
         && wanted.pid.is_none_or(|pid| pid == usb.pid)
-        && wanted
-            .serial
-            .as_ref()
-            .is_none_or(|serial| usb.serial_number.as_ref() == Some(serial))
+        && wanted.serial.as_ref().is_none_or(|serial| usb.serial_number.as_ref() == Some(serial))
 }
 
 /// The library reports a port in use as `NoDevice`; only its text tells that from one that is gone.

@@ -23,11 +23,7 @@ pub struct SimTransport {
 impl SimTransport {
     pub(super) fn new(id: &str, config: &SimConfig, epoch: Instant) -> Self {
         let board = Arc::new(Mutex::new(SimBoard::new(id, config)));
-        Self {
-            id: id.to_owned(),
-            board,
-            epoch,
-        }
+        Self { id: id.to_owned(), board, epoch }
     }
 
     pub(super) fn open(&self) -> Result<Opened, OpenError> {
@@ -44,11 +40,7 @@ impl SimTransport {
             return Err(OpenError::NoSuchDevice(format!("sim:{} is unplugged", self.id)));
         }
         // What the board wrote before is lost, as on a UART that nobody has opened; its line of now is not.
-        let newest = step
-            .bytes
-            .split_inclusive(|&byte| byte == b'\n')
-            .next_back()
-            .unwrap_or_default();
+        let newest = step.bytes.split_inclusive(|&byte| byte == b'\n').next_back().unwrap_or_default();
         stream.unread = newest.to_vec();
         Ok(Opened::new(stream))
     }
@@ -71,12 +63,7 @@ impl SimStream {
     }
 
     fn next_due(&self) -> Instant {
-        self.epoch
-            + self
-                .board
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .next_due()
+        self.epoch + self.board.lock().unwrap_or_else(PoisonError::into_inner).next_due()
     }
 }
 

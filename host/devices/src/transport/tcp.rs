@@ -19,24 +19,12 @@ impl TcpTransport {
     pub(super) async fn open(&self) -> Result<Opened, OpenError> {
         let address = &self.config.connect;
         let unreachable = |error| OpenError::Unreachable(address.clone(), error);
-        let resolved: Vec<_> = tokio::net::lookup_host(address)
-            .await
-            .map_err(unreachable)?
-            .collect();
-        let stream = TcpStream::connect(resolved.as_slice())
-            .await
-            .map_err(|e| OpenError::from_io(address, e))?;
+        let resolved: Vec<_> = tokio::net::lookup_host(address).await.map_err(unreachable)?.collect();
+        let stream =
+            TcpStream::connect(resolved.as_slice()).await.map_err(|e| OpenError::from_io(address, e))?;
         // Drivers that poll write a few bytes and wait for the answer.
-        stream
-            .set_nodelay(true)
-            .map_err(|error| OpenError::from_io(address, error))?;
-        let peer = stream
-            .peer_addr()
-            .ok()
-            .map(|peer| ("peer_address".to_owned(), peer.to_string()));
-        Ok(Opened {
-            facts: peer.into_iter().collect(),
-            ..Opened::new(stream)
-        })
+        stream.set_nodelay(true).map_err(|error| OpenError::from_io(address, error))?;
+        let peer = stream.peer_addr().ok().map(|peer| ("peer_address".to_owned(), peer.to_string()));
+        Ok(Opened { facts: peer.into_iter().collect(), ..Opened::new(stream) })
     }
 }

@@ -18,10 +18,7 @@ impl KnownKeys {
         T: Deserialize<'de>,
         D: Deserializer<'de>,
     {
-        deserializer.deserialize_map(MappingVisitor {
-            keys: self,
-            into: PhantomData,
-        })
+        deserializer.deserialize_map(MappingVisitor { keys: self, into: PhantomData })
     }
 
     fn explain(self, key: &str) -> Option<String> {
@@ -34,9 +31,7 @@ impl KnownKeys {
             "relabel_configs" => " and set the labels under `static_configs`",
             _ => "",
         };
-        self.0
-            .contains(&key)
-            .then(|| format!("`{key}` is not supported yet; remove it{instead}"))
+        self.0.contains(&key).then(|| format!("`{key}` is not supported yet; remove it{instead}"))
     }
 }
 
@@ -67,10 +62,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for CheckedMap<A> {
     type Error = A::Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
-        self.map.next_key_seed(CheckedKey {
-            seed,
-            keys: self.keys,
-        })
+        self.map.next_key_seed(CheckedKey { seed, keys: self.keys })
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {

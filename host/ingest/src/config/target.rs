@@ -127,11 +127,7 @@ impl Target {
         if labels.get("instance").is_none() {
             labels.set("instance", discovered.value("__address__"));
         }
-        Ok(Self {
-            url,
-            labels: labels.build(),
-            discovered_labels: discovered,
-        })
+        Ok(Self { url, labels: labels.build(), discovered_labels: discovered })
     }
 }
 
@@ -150,10 +146,8 @@ fn url(config: &ScrapeConfig, discovered: &Labels) -> Result<Url, String> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err(format!("{:?} is neither http nor https", url.scheme()));
     }
-    let parameters = config
-        .params
-        .iter()
-        .flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
+    let parameters =
+        config.params.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
     if config.params.values().any(|values| !values.is_empty()) {
         url.query_pairs_mut().extend_pairs(parameters);
     }

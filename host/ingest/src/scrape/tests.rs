@@ -12,10 +12,7 @@ fn rules() -> ScrapeRules {
 }
 
 fn time(secs: i64) -> ScrapeTime {
-    ScrapeTime {
-        at: Timestamp::from_millis(secs * 1000),
-        took: Duration::from_millis(250),
-    }
+    ScrapeTime { at: Timestamp::from_millis(secs * 1000), took: Duration::from_millis(250) }
 }
 
 /// `name{labels that are not the target's} value`, sorted; `stale` for the end marker.
@@ -25,11 +22,7 @@ fn told(records: &[Record]) -> Vec<String> {
         .map(|record| {
             let own = record.labels.filtered(|name| !matches!(name, "job" | "instance"));
             let value = record.sample.value;
-            if is_stale(value) {
-                format!("{own} stale")
-            } else {
-                format!("{own} {value}")
-            }
+            if is_stale(value) { format!("{own} stale") } else { format!("{own} {value}") }
         })
         .collect();
     told.sort();
@@ -69,20 +62,14 @@ fn a_series_that_vanishes_ends_and_one_that_stays_does_not() {
         scraped(&mut state, "a 1\nc 3\n", 15),
         with_own(&["a 1", "b{x=\"1\"} stale", "c 3"], own(1, 2, 1))
     );
-    assert_eq!(
-        scraped(&mut state, "a 1\nc 3\n", 30),
-        with_own(&["a 1", "c 3"], own(1, 2, 0))
-    );
+    assert_eq!(scraped(&mut state, "a 1\nc 3\n", 30), with_own(&["a 1", "c 3"], own(1, 2, 0)));
 }
 
 #[test]
 fn a_failure_ends_all_series_once_and_they_come_back_as_known() {
     let mut state = ScrapeLoop::new(rules());
     scraped(&mut state, "a 1\n", 0);
-    assert_eq!(
-        told(&state.failed(time(15))),
-        with_own(&["a stale"], own(0, 0, 0))
-    );
+    assert_eq!(told(&state.failed(time(15))), with_own(&["a stale"], own(0, 0, 0)));
     assert_eq!(told(&state.failed(time(30))), with_own(&[], own(0, 0, 0)));
     assert_eq!(scraped(&mut state, "a 2\n", 45), with_own(&["a 2"], own(1, 1, 0)));
 }
@@ -108,30 +95,19 @@ fn stopping_ends_everything_after_the_last_sample() {
     scraped(&mut state, "a 1\n", 5);
     let records = state.stopped(time(5).at);
     assert_eq!(records.len(), 6);
-    assert!(
-        records
-            .iter()
-            .all(|r| is_stale(r.sample.value) && r.sample.at == Timestamp::from_millis(5001))
-    );
+    assert!(records.iter().all(|r| is_stale(r.sample.value) && r.sample.at == Timestamp::from_millis(5001)));
 }
 
 #[test]
 fn labels_of_the_target_win_unless_those_of_the_page_are_honoured() {
-    let exposed = Labels::from_pairs([
-        ("__name__", "a"),
-        ("job", "x"),
-        ("exported_job", "y"),
-        ("instance", "i"),
-    ]);
+    let exposed =
+        Labels::from_pairs([("__name__", "a"), ("job", "x"), ("exported_job", "y"), ("instance", "i")]);
     let target = rules().labels;
     assert_eq!(
         merged(&exposed, &target, false).to_string(),
         r#"a{exported_exported_job="x", exported_instance="i", exported_job="y", instance="dev:1", job="edge"}"#
     );
-    assert_eq!(
-        merged(&exposed, &target, true).to_string(),
-        r#"a{exported_job="y", instance="i", job="x"}"#
-    );
+    assert_eq!(merged(&exposed, &target, true).to_string(), r#"a{exported_job="y", instance="i", job="x"}"#);
 }
 
 #[test]
@@ -142,25 +118,17 @@ fn timestamps_of_the_page_count_where_they_are_honoured() {
     assert_eq!(result.records[1].sample.at, Timestamp::from_millis(60_000));
     // A series with its own times gets no stale marker, as in Prometheus.
     assert_eq!(scraped(&mut state, "", 75), with_own(&["b stale"], own(1, 0, 0)));
-    let mut deaf = ScrapeLoop::new(ScrapeRules {
-        honor_timestamps: false,
-        ..rules()
-    });
+    let mut deaf = ScrapeLoop::new(ScrapeRules { honor_timestamps: false, ..rules() });
     let result = deaf.scraped(b"a 1 7000\n", Format::Prometheus, time(60));
     assert_eq!(result.records[0].sample.at, Timestamp::from_millis(60_000));
 }
 
 #[test]
 fn too_many_samples_repeated_labels_and_nameless_series_refuse_the_page() {
-    let mut state = ScrapeLoop::new(ScrapeRules {
-        sample_limit: 1,
-        ..rules()
-    });
+    let mut state = ScrapeLoop::new(ScrapeRules { sample_limit: 1, ..rules() });
     let error = state.scraped(b"a 1\nb 1\n", Format::Prometheus, time(0)).error;
     assert_eq!(error, Some(PageError::TooManySamples { limit: 1 }));
-    let error = state
-        .scraped(b"a{b=\"1\",b=\"2\"} 1\n", Format::Prometheus, time(1))
-        .error;
+    let error = state.scraped(b"a{b=\"1\",b=\"2\"} 1\n", Format::Prometheus, time(1)).error;
     assert!(matches!(error, Some(PageError::RepeatedLabel { label, .. }) if label == "b"));
     let error = state.scraped(b"{\"\"} 1\n", Format::Prometheus, time(2)).error;
     assert_eq!(error, Some(PageError::NoName));

@@ -93,20 +93,13 @@ impl Client {
     pub(super) fn new(job: &ScrapeJob) -> Result<Self, ClientError> {
         // Somebody else in the process may have chosen one already, and either will do.
         let _already_chosen = rustls::crypto::ring::default_provider().install_default();
-        let redirects = if job.follow_redirects {
-            Policy::custom(same_host)
-        } else {
-            Policy::none()
-        };
+        let redirects = if job.follow_redirects { Policy::custom(same_host) } else { Policy::none() };
         let http = reqwest::Client::builder()
             .redirect(redirects)
             .user_agent(concat!("bellwether/", env!("CARGO_PKG_VERSION")))
             .no_proxy()
             .build()
-            .map_err(|source| ClientError::SetUp {
-                job: job.name.clone(),
-                source,
-            })?;
+            .map_err(|source| ClientError::SetUp { job: job.name.clone(), source })?;
         Ok(Self {
             http,
             credentials: job.credentials.clone(),
@@ -118,19 +111,12 @@ impl Client {
     /// Requests a page and reads it to its end, within the timeout.
     pub(super) async fn fetch(&self, url: &Url) -> Result<Page, ClientError> {
         let fetched = tokio::time::timeout(self.timeout, self.fetch_patiently(url)).await;
-        fetched.unwrap_or_else(|_| {
-            Err(ClientError::Timeout {
-                url: url.clone(),
-                timeout: self.timeout,
-            })
-        })
+        fetched.unwrap_or_else(|_| Err(ClientError::Timeout { url: url.clone(), timeout: self.timeout }))
     }
 
     async fn fetch_patiently(&self, url: &Url) -> Result<Page, ClientError> {
-        let failed = |source: reqwest::Error| ClientError::Request {
-            url: url.clone(),
-            source: source.without_url(),
-        };
+        let failed =
+            |source: reqwest::Error| ClientError::Request { url: url.clone(), source: source.without_url() };
         let request = self
             .http
             .get(url.clone())
@@ -140,15 +126,9 @@ impl Client {
         if response.status() != StatusCode::OK {
             return Err(ClientError::Status(response.status()));
         }
-        let content_type = response
-            .headers()
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok());
+        let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let format = Format::from_content_type(content_type);
-        Ok(Page {
-            body: self.body(response, failed).await?,
-            format,
-        })
+        Ok(Page { body: self.body(response, failed).await?, format })
     }
 
     /// Counts decompressed bytes as they come, so that a small body cannot unfold without end.
@@ -178,11 +158,7 @@ impl Client {
                 let password = secret_or_file(secret, basic.password_file.as_deref()).await?;
                 Ok(request.basic_auth(&basic.username, password))
             }
-            Credentials::Header(Authorization {
-                kind,
-                credentials,
-                credentials_file,
-            }) => {
+            Credentials::Header(Authorization { kind, credentials, credentials_file }) => {
                 let secret = credentials.as_ref().map(|secret| secret.reveal().to_owned());
                 let credentials = secret_or_file(secret, credentials_file.as_deref()).await?;
                 let credentials = credentials.unwrap_or_default();
@@ -200,17 +176,10 @@ async fn secret_or_file(secret: Option<String>, file: Option<&str>) -> Result<Op
     let read = async {
         use tokio::io::AsyncReadExt;
         let mut text = String::new();
-        tokio::fs::File::open(file)
-            .await?
-            .take(MAX_SECRET_BYTES)
-            .read_to_string(&mut text)
-            .await?;
+        tokio::fs::File::open(file).await?.take(MAX_SECRET_BYTES).read_to_string(&mut text).await?;
         Ok(text.trim().to_owned())
     };
-    read.await.map(Some).map_err(|source| ClientError::Credentials {
-        file: file.to_owned(),
-        source,
-    })
+    read.await.map(Some).map_err(|source| ClientError::Credentials { file: file.to_owned(), source })
 }
 
 /// Follows redirects on the host that was asked for: a target must not be able to send us elsewhere.

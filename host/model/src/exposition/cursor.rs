@@ -101,10 +101,8 @@ impl<'a> Cursor<'a> {
             [] => "the end of the text".to_owned(),
             [b'\n', ..] => "the end of the line".to_owned(),
             rest => {
-                let word = rest[1..]
-                    .iter()
-                    .position(|byte| matches!(byte, b' ' | b'\n'))
-                    .unwrap_or(rest.len() - 1);
+                let word =
+                    rest[1..].iter().position(|byte| matches!(byte, b' ' | b'\n')).unwrap_or(rest.len() - 1);
                 quote(&rest[..=word]).to_string()
             }
         };
@@ -119,15 +117,8 @@ impl<'a> Cursor<'a> {
     /// An error at a place that was remembered.
     pub(super) fn error_at(&self, at: usize, message: String) -> ExpositionError {
         let before = &self.text[..at.min(self.text.len())];
-        let line_start = before
-            .iter()
-            .rposition(|&byte| byte == b'\n')
-            .map_or(0, |feed| feed + 1);
+        let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |feed| feed + 1);
         let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
-        ExpositionError {
-            line,
-            column: 1 + before.len() - line_start,
-            message,
-        }
+        ExpositionError { line, column: 1 + before.len() - line_start, message }
     }
 }

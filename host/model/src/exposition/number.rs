@@ -25,11 +25,7 @@ pub(super) fn canonical_float(text: &str) -> Option<String> {
         _ if value == f64::NEG_INFINITY => "-Inf".to_owned(),
         _ => {
             let text = shortest(value);
-            if text.contains(['e', '.']) {
-                text
-            } else {
-                text + ".0"
-            }
+            if text.contains(['e', '.']) { text } else { text + ".0" }
         }
     })
 }

@@ -27,12 +27,7 @@ impl<'a> Series<'_, 'a> {
             Format::Prometheus => self.prometheus_end()?,
             Format::OpenMetrics => self.open_metrics_end()?,
         };
-        Ok(ExposedSample {
-            labels,
-            value,
-            at,
-            repeated_label,
-        })
+        Ok(ExposedSample { labels, value, at, repeated_label })
     }
 
     fn series(&mut self) -> Result<(Labels, Option<String>), ExpositionError> {
@@ -47,9 +42,7 @@ impl<'a> Series<'_, 'a> {
             self.labels(&mut labels, Braces::Series)?;
         }
         let Some(name) = labels.name else {
-            return Err(self
-                .cursor
-                .error("there is no metric name before or in the braces"));
+            return Err(self.cursor.error("there is no metric name before or in the braces"));
         };
         let name =
             unescape_name(name).ok_or_else(|| self.cursor.error("the metric name is not valid UTF-8"))?;
@@ -74,10 +67,9 @@ impl<'a> Series<'_, 'a> {
             let is_metric_name = matches!(self.cursor.peek(), Some(b',' | b'}'));
             if is_metric_name && matches!(braces, Braces::Series) {
                 if labels.name.replace(name).is_some() {
-                    return Err(self.cursor.error_at(
-                        at,
-                        "the metric name is given twice, or a label has no value".into(),
-                    ));
+                    return Err(self
+                        .cursor
+                        .error_at(at, "the metric name is given twice, or a label has no value".into()));
                 }
                 self.cursor.take(b",");
                 continue;
@@ -134,10 +126,7 @@ impl<'a> Series<'_, 'a> {
         let taken = match self.format {
             Format::Prometheus => {
                 self.cursor.skip_blanks();
-                Some(
-                    self.cursor
-                        .take_while(|byte| !matches!(byte, b'{' | b' ' | b'\t' | b'\n' | 0)),
-                )
+                Some(self.cursor.take_while(|byte| !matches!(byte, b'{' | b' ' | b'\t' | b'\n' | 0)))
             }
             Format::OpenMetrics => self.spaced_word(),
         };
@@ -156,9 +145,7 @@ impl<'a> Series<'_, 'a> {
             self.end_of_line("a timestamp in milliseconds or the end of the line")?;
             return Ok(None);
         }
-        let millis = std::str::from_utf8(digits)
-            .ok()
-            .and_then(|digits| digits.parse().ok());
+        let millis = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
         let Some(millis) = millis else {
             return Err(self.cursor.error("the timestamp is out of range"));
         };
@@ -202,15 +189,11 @@ impl<'a> Series<'_, 'a> {
     }
 
     fn seconds(&mut self) -> Result<Timestamp, ExpositionError> {
-        let text = self
-            .spaced_word()
-            .ok_or_else(|| self.cursor.expected("a timestamp in seconds"))?;
+        let text = self.spaced_word().ok_or_else(|| self.cursor.expected("a timestamp in seconds"))?;
         match parse_float(text).filter(|seconds| seconds.is_finite()) {
             // Cut, not rounded, as in Prometheus.
             Some(seconds) => Ok(Timestamp::from_millis((seconds * 1000.0) as i64)),
-            None => Err(self
-                .cursor
-                .error(&format!("{} is no timestamp in seconds", quote(text)))),
+            None => Err(self.cursor.error(&format!("{} is no timestamp in seconds", quote(text)))),
         }
     }
 
@@ -258,9 +241,7 @@ struct LabelSet<'a> {
 
 /// A name without its escapes; none where it is not valid UTF-8.
 pub(super) fn unescape_name(raw: &[u8]) -> Option<String> {
-    std::str::from_utf8(raw)
-        .ok()
-        .map(|name| unescape(name).into_owned())
+    std::str::from_utf8(raw).ok().map(|name| unescape(name).into_owned())
 }
 
 /// `\"`, `\\` and `\n`; any other escape stays as it is written.

@@ -3,11 +3,7 @@ use super::*;
 fn samples(text: &str) -> Vec<(String, f64, Option<i64>)> {
     let exposition = parse(text.as_bytes(), Format::Prometheus).unwrap();
     let plain = |sample: ExposedSample| {
-        (
-            sample.labels.to_string(),
-            sample.value,
-            sample.at.map(Timestamp::as_millis),
-        )
+        (sample.labels.to_string(), sample.value, sample.at.map(Timestamp::as_millis))
     };
     exposition.samples.into_iter().map(plain).collect()
 }
@@ -23,31 +19,15 @@ fn reads_what_exporters_write() {
                   \t\n# a comment\n#another\nllamacpp:tokens_seconds  7.5\n\
                 a{b=\"c\\\"d\\\\e\\nf\",g=\"h,i}\",} +Inf\n{\"my.metric\",\"a.b\"=\"c\"} 3";
     let wanted = [
-        (
-            r#"http_requests_total{code="200", method="post"}"#,
-            1027.0,
-            Some(1_395_066_363_000),
-        ),
+        (r#"http_requests_total{code="200", method="post"}"#, 1027.0, Some(1_395_066_363_000)),
         ("llamacpp:tokens_seconds", 7.5, None),
         ("a{b=\"c\\\"d\\\\e\\nf\", g=\"h,i}\"}", f64::INFINITY, None),
         (r#"{"my.metric", "a.b"="c"}"#, 3.0, None),
     ];
-    assert_eq!(
-        samples(text),
-        wanted.map(|(labels, value, at)| (labels.to_owned(), value, at))
-    );
+    assert_eq!(samples(text), wanted.map(|(labels, value, at)| (labels.to_owned(), value, at)));
     let exposition = parse(text.as_bytes(), Format::Prometheus).unwrap();
-    assert_eq!(
-        exposition.types,
-        [("http_requests_total".to_owned(), MetricType::Counter)]
-    );
-    assert_eq!(
-        exposition.help,
-        [(
-            "http_requests_total".to_owned(),
-            "Total \\ of\nrequests.".to_owned()
-        )]
-    );
+    assert_eq!(exposition.types, [("http_requests_total".to_owned(), MetricType::Counter)]);
+    assert_eq!(exposition.help, [("http_requests_total".to_owned(), "Total \\ of\nrequests.".to_owned())]);
 }
 
 #[test]
@@ -59,10 +39,7 @@ fn reads_open_metrics_with_units_exemplars_and_timestamps_in_seconds() {
     assert_eq!(exposition.samples[0].labels.value("le"), "1.0");
     assert_eq!(exposition.samples[0].at, Some(Timestamp::from_millis(1500)));
     assert_eq!(exposition.samples.len(), 2);
-    assert_eq!(
-        exposition.units,
-        [("latency_seconds".to_owned(), "seconds".to_owned())]
-    );
+    assert_eq!(exposition.units, [("latency_seconds".to_owned(), "seconds".to_owned())]);
     assert_eq!(exposition.help[0].1, "\"x\"");
 }
 
@@ -85,34 +62,16 @@ fn bounds_get_one_spelling() {
 #[test]
 fn errors_name_line_column_and_what_was_expected() {
     for (text, wanted) in [
-        (
-            "up 1\na{b=c} 1\n",
-            "line 2, column 5: expected a label value in double quotes, found \"c}\"",
-        ),
-        (
-            "up\n",
-            "line 1, column 3: expected a value after the metric, found the end of the line",
-        ),
+        ("up 1\na{b=c} 1\n", "line 2, column 5: expected a label value in double quotes, found \"c}\""),
+        ("up\n", "line 1, column 3: expected a value after the metric, found the end of the line"),
         ("up x1\n", "line 1, column 4: \"x1\" is no number"),
-        (
-            "up 1 2 3\n",
-            "line 1, column 8: expected the end of the line after the timestamp, found \"3\"",
-        ),
-        (
-            "{a=\"b\"} 1",
-            "line 1, column 8: there is no metric name before or in the braces",
-        ),
-        (
-            "# TYPE x bogus\n",
-            "line 1, column 10: unknown metric type \"bogus\"",
-        ),
+        ("up 1 2 3\n", "line 1, column 8: expected the end of the line after the timestamp, found \"3\""),
+        ("{a=\"b\"} 1", "line 1, column 8: there is no metric name before or in the braces"),
+        ("# TYPE x bogus\n", "line 1, column 10: unknown metric type \"bogus\""),
     ] {
         assert_eq!(refused(text, Format::Prometheus).to_string(), wanted);
     }
-    assert_eq!(
-        refused("up 1\n", Format::OpenMetrics).message,
-        "the text does not end with \"# EOF\""
-    );
+    assert_eq!(refused("up 1\n", Format::OpenMetrics).message, "the text does not end with \"# EOF\"");
     assert_eq!(refused("up 1\n# EOF\nx", Format::OpenMetrics).line, 3);
 }
 
@@ -126,28 +85,16 @@ fn samples_before_an_error_are_known() {
 #[test]
 fn a_repeated_label_is_told_and_its_last_value_counts() {
     let exposition = parse(b"a{b=\"1\",b=\"2\"} 1\na{__name__=\"c\"} 1\n", Format::Prometheus).unwrap();
-    let told: Vec<_> = exposition
-        .samples
-        .iter()
-        .map(|s| (s.labels.to_string(), s.repeated_label.as_deref()))
-        .collect();
-    assert_eq!(
-        told,
-        [
-            ("a{b=\"2\"}".to_owned(), Some("b")),
-            ("c".to_owned(), Some("__name__"))
-        ]
-    );
+    let told: Vec<_> =
+        exposition.samples.iter().map(|s| (s.labels.to_string(), s.repeated_label.as_deref())).collect();
+    assert_eq!(told, [("a{b=\"2\"}".to_owned(), Some("b")), ("c".to_owned(), Some("__name__"))]);
 }
 
 #[test]
 fn the_content_type_decides() {
     let open = Some("application/openmetrics-text; version=1.0.0; charset=utf-8");
     assert_eq!(Format::from_content_type(open), Format::OpenMetrics);
-    assert_eq!(
-        Format::from_content_type(Some("text/plain; version=0.0.4")),
-        Format::Prometheus
-    );
+    assert_eq!(Format::from_content_type(Some("text/plain; version=0.0.4")), Format::Prometheus);
     assert_eq!(Format::from_content_type(None), Format::Prometheus);
 }
 

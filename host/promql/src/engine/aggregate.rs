@@ -38,9 +38,7 @@ impl Evaluator<'_> {
                 if !groups.is_empty() {
                     self.warn_of_quantiles(aggregate.param.unwrap_or(aggregate.expr), &phis);
                 }
-                Ok(reduce(&groups, &columns, steps, |values, at| {
-                    statistics::quantile(phis[at], values)
-                }))
+                Ok(reduce(&groups, &columns, steps, |values, at| statistics::quantile(phis[at], values)))
             }
             (AggregateOp::Topk | AggregateOp::Bottomk, Evaluated::Scalar(counts)) => {
                 extremes(aggregate.op, &counts, &groups, columns, steps)
@@ -74,11 +72,7 @@ fn group(aggregate: &Aggregate, columns: &[Column]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for (index, column) in columns.iter().enumerate() {
         let place = *places.entry(key(&column.labels)).or_insert_with_key(|labels| {
-            groups.push(Group {
-                labels: labels.clone(),
-                drop_name: column.drop_name,
-                members: Vec::new(),
-            });
+            groups.push(Group { labels: labels.clone(), drop_name: column.drop_name, members: Vec::new() });
             groups.len() - 1
         });
         groups[place].members.push(index);
@@ -135,10 +129,8 @@ fn extremes(
     columns: Vec<Column>,
     steps: Steps,
 ) -> Result<Vec<Column>, EvalError> {
-    let mut kept: Vec<Column> = columns
-        .iter()
-        .map(|column| Column::empty(column.labels.clone(), column.drop_name, steps))
-        .collect();
+    let mut kept: Vec<Column> =
+        columns.iter().map(|column| Column::empty(column.labels.clone(), column.drop_name, steps)).collect();
     let mut order: Vec<usize> = Vec::new();
     for (at, &count) in counts.iter().enumerate() {
         let count = group_size(count)?;
@@ -155,10 +147,7 @@ fn extremes(
     }
     if steps.count == 1 {
         let mut slots: Vec<Option<Column>> = kept.into_iter().map(Some).collect();
-        return Ok(order
-            .into_iter()
-            .filter_map(|member| slots[member].take())
-            .collect());
+        return Ok(order.into_iter().filter_map(|member| slots[member].take()).collect());
     }
     retain_present(&mut kept);
     Ok(kept)
@@ -167,11 +156,7 @@ fn extremes(
 /// Wanted values first, NaN last.
 fn rank(op: AggregateOp, a: f64, b: f64) -> Ordering {
     let by_value = a.partial_cmp(&b).unwrap_or(Ordering::Equal);
-    let wanted = if op == AggregateOp::Topk {
-        by_value.reverse()
-    } else {
-        by_value
-    };
+    let wanted = if op == AggregateOp::Topk { by_value.reverse() } else { by_value };
     a.is_nan().cmp(&b.is_nan()).then(wanted)
 }
 
@@ -181,16 +166,10 @@ fn group_size(count: f64) -> Result<usize, EvalError> {
         return Err(EvalError::BadArgument("Parameter value is NaN".to_owned()));
     }
     if count <= i64::MIN as f64 {
-        return Err(EvalError::BadArgument(format!(
-            "Scalar value {} underflows int64",
-            number(count)
-        )));
+        return Err(EvalError::BadArgument(format!("Scalar value {} underflows int64", number(count))));
     }
     if count >= i64::MAX as f64 {
-        return Err(EvalError::BadArgument(format!(
-            "Scalar value {} overflows int64",
-            number(count)
-        )));
+        return Err(EvalError::BadArgument(format!("Scalar value {} overflows int64", number(count))));
     }
     Ok(if count < 1.0 { 0 } else { count as usize })
 }
@@ -209,11 +188,8 @@ fn count_values(
     let drops_name = |group: &Group| group.drop_name && **label != *METRIC_NAME;
     for group in groups {
         for &member in &group.members {
-            for (at, &value) in columns[member]
-                .values
-                .iter()
-                .enumerate()
-                .filter(|(_, value)| !is_absent(**value))
+            for (at, &value) in
+                columns[member].values.iter().enumerate().filter(|(_, value)| !is_absent(**value))
             {
                 let mut builder: LabelsBuilder = group.labels.to_builder();
                 builder.set(Arc::clone(label), number(value));

@@ -28,9 +28,5 @@ pub(super) fn apply(op: BinaryOp, a: f64, b: f64) -> f64 {
 /// lets through.
 pub(super) fn combine(op: BinaryOp, returns_bool: bool, a: f64, b: f64, kept: f64) -> Option<f64> {
     let value = apply(op, a, b);
-    if op.is_comparison() && !returns_bool {
-        (value != 0.0).then_some(kept)
-    } else {
-        Some(value)
-    }
+    if op.is_comparison() && !returns_bool { (value != 0.0).then_some(kept) } else { Some(value) }
 }

@@ -150,40 +150,18 @@ struct Side<'a> {
 impl<'a> Join<'a> {
     fn new(binary: &'a Binary, steps: Steps) -> Self {
         let (made, places, results) = Default::default();
-        Self {
-            binary,
-            steps,
-            made,
-            places,
-            results,
-        }
+        Self { binary, steps, made, places, results }
     }
 
     fn run(mut self, groups: &Groups, left: &[Column], right: &[Column]) -> Result<Vec<Column>, EvalError> {
         let matching = &self.binary.matching;
-        let left = Side {
-            columns: left,
-            groups: &groups.left,
-            fill: None,
-            name: "left",
-        };
-        let right = Side {
-            columns: right,
-            groups: &groups.right,
-            fill: None,
-            name: "right",
-        };
+        let left = Side { columns: left, groups: &groups.left, fill: None, name: "left" };
+        let right = Side { columns: right, groups: &groups.right, fill: None, name: "right" };
         let swapped = matching.cardinality == Cardinality::OneToMany;
         let (many, one) = if swapped { (right, left) } else { (left, right) };
         // Prometheus fills by the sides as they are after the swap: `fill_left` means "many" under group_right, too.
-        let many = Side {
-            fill: matching.fill_left,
-            ..many
-        };
-        let one = Side {
-            fill: matching.fill_right,
-            ..one
-        };
+        let many = Side { fill: matching.fill_left, ..many };
+        let one = Side { fill: matching.fill_right, ..one };
         let fills = many.fill.is_some() || one.fill.is_some();
         let mut partners = vec![None; groups.labels.len()];
         for at in 0..self.steps.count {
@@ -215,10 +193,7 @@ impl<'a> Join<'a> {
             }
             used.insert(group);
             let partner = partners[group];
-            let Some(one_value) = partner
-                .map(|partner| one.columns[partner].values[at])
-                .or(one.fill)
-            else {
+            let Some(one_value) = partner.map(|partner| one.columns[partner].values[at]).or(one.fill) else {
                 continue;
             };
             // Two on the "many" side are an error even where the comparison would filter one of them.
@@ -226,11 +201,7 @@ impl<'a> Join<'a> {
             if one_to_one && !matched.insert(group) {
                 return Err(EvalError::ImplicitManyToOne);
             }
-            let (a, b) = if swapped {
-                (one_value, many_value)
-            } else {
-                (many_value, one_value)
-            };
+            let (a, b) = if swapped { (one_value, many_value) } else { (many_value, one_value) };
             let Some(value) = combine(self.binary.op, self.binary.returns_bool, a, b, a) else {
                 continue;
             };
@@ -245,11 +216,7 @@ impl<'a> Join<'a> {
                 continue;
             };
             let one_value = one.columns[partner].values[at];
-            let (a, b) = if swapped {
-                (one_value, many_value)
-            } else {
-                (many_value, one_value)
-            };
+            let (a, b) = if swapped { (one_value, many_value) } else { (many_value, one_value) };
             if let Some(value) = combine(self.binary.op, self.binary.returns_bool, a, b, a) {
                 let place = self.place((None, Some(partner)), many, one);
                 self.put(place, at, value)?;
@@ -262,11 +229,7 @@ impl<'a> Join<'a> {
         let slot = &mut self.results[place].values[at];
         if !is_absent(*slot) {
             let grouped = self.binary.matching.cardinality != Cardinality::OneToOne;
-            return Err(if grouped {
-                EvalError::AmbiguousGrouping
-            } else {
-                EvalError::DuplicateLabelset
-            });
+            return Err(if grouped { EvalError::AmbiguousGrouping } else { EvalError::DuplicateLabelset });
         }
         *slot = value;
         Ok(())
@@ -282,8 +245,7 @@ impl<'a> Join<'a> {
         let labels = self.result_labels(many_labels, one_labels);
         let drop_name = self.binary.returns_bool || pair.0.is_some_and(|index| many.columns[index].drop_name);
         let place = *self.places.entry(labels).or_insert_with_key(|labels| {
-            self.results
-                .push(Column::empty(labels.clone(), drop_name, self.steps));
+            self.results.push(Column::empty(labels.clone(), drop_name, self.steps));
             self.results.len() - 1
         });
         self.made.insert(pair, place);
@@ -324,19 +286,11 @@ fn find_partners(
             continue;
         }
         if let Some(other) = partners[group].replace(index) {
-            let mut pair = [
-                selector_text(&one.columns[other].labels),
-                selector_text(&column.labels),
-            ];
+            let mut pair = [selector_text(&one.columns[other].labels), selector_text(&column.labels)];
             pair.sort();
             let [first, second] = pair;
             let group = groups.labels[group].to_string();
-            return Err(EvalError::ManyToMany {
-                group,
-                side: one.name,
-                first,
-                second,
-            });
+            return Err(EvalError::ManyToMany { group, side: one.name, first, second });
         }
     }
     Ok(())

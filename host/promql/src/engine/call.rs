@@ -33,9 +33,7 @@ impl Evaluator<'_> {
             Kernel::Calendar(compute) => self.calendar_call(compute, args, steps).map(Evaluated::Vector),
             Kernel::Constant(compute) => {
                 let params = self.scalars(args, steps)?;
-                Ok(Evaluated::Scalar(
-                    (0..steps.count).map(|at| compute(&params.at(at))).collect(),
-                ))
+                Ok(Evaluated::Scalar((0..steps.count).map(|at| compute(&params.at(at))).collect()))
             }
             Kernel::Special(special) => self.special_call(special, id, args, steps),
         }
@@ -70,11 +68,7 @@ impl Evaluator<'_> {
             column.drop_name = true;
             // Prometheus cuts the time to whole seconds.
             map_present(&mut column.values, |_, value| {
-                Some(if value.is_finite() {
-                    compute(value.floor() as i64)
-                } else {
-                    compute(i64::MIN)
-                })
+                Some(if value.is_finite() { compute(value.floor() as i64) } else { compute(i64::MIN) })
             });
         }
         Ok(columns)
@@ -86,12 +80,7 @@ impl Evaluator<'_> {
         args: &[NodeId],
         steps: Steps,
     ) -> Result<Vec<Column>, EvalError> {
-        let Kernel::Window {
-            compute,
-            check,
-            keeps_name,
-        } = builtin.kernel
-        else {
+        let Kernel::Window { compute, check, keeps_name } = builtin.kernel else {
             return Ok(Vec::new());
         };
         let is_window = |id: &&NodeId| self.ast().value_type(**id) == ValueType::Matrix;
@@ -104,9 +93,7 @@ impl Evaluator<'_> {
         let windows = self.windows(window_arg, steps)?;
         let params: Vec<Vec<f64>> = (0..steps.count).map(|at| params.at(at)).collect();
         if !windows.series.is_empty() {
-            params
-                .iter()
-                .try_for_each(|params| check(params).map_err(EvalError::BadArgument))?;
+            params.iter().try_for_each(|params| check(params).map_err(EvalError::BadArgument))?;
             if builtin.name == "quantile_over_time" {
                 self.warn_of_quantiles(args[0], &params.concat());
             }
@@ -126,11 +113,7 @@ impl Evaluator<'_> {
                 continue;
             }
             let drop_name = series.drop_name || !keeps_name;
-            columns.push(Column {
-                labels: series.labels.clone(),
-                drop_name,
-                values,
-            });
+            columns.push(Column { labels: series.labels.clone(), drop_name, values });
         }
         Ok(columns)
     }
@@ -167,16 +150,7 @@ impl Evaluator<'_> {
             if samples.is_empty() {
                 continue;
             }
-            *slot = compute(
-                at,
-                &Window {
-                    samples,
-                    start,
-                    end,
-                    at: time,
-                },
-            )
-            .unwrap_or_else(absent);
+            *slot = compute(at, &Window { samples, start, end, at: time }).unwrap_or_else(absent);
             work += samples.len();
             if work > SAMPLES_PER_CHECK {
                 self.check_cancelled()?;

@@ -19,19 +19,11 @@ pub(super) struct Column {
 
 impl Column {
     pub(super) fn scalar(values: Vec<f64>) -> Self {
-        Self {
-            labels: Labels::empty(),
-            drop_name: false,
-            values,
-        }
+        Self { labels: Labels::empty(), drop_name: false, values }
     }
 
     pub(super) fn empty(labels: Labels, drop_name: bool, steps: Steps) -> Self {
-        Self {
-            labels,
-            drop_name,
-            values: vec![absent(); steps.count],
-        }
+        Self { labels, drop_name, values: vec![absent(); steps.count] }
     }
 
     /// The values with their times.
@@ -65,11 +57,7 @@ pub(super) fn is_metadata_label(name: &str) -> bool {
 /// Without name, type and unit.
 pub(super) fn without_metadata(labels: &Labels) -> Labels {
     let has = labels.iter().any(|label| is_metadata_label(&label.name));
-    if has {
-        labels.filtered(|name| !is_metadata_label(name))
-    } else {
-        labels.clone()
-    }
+    if has { labels.filtered(|name| !is_metadata_label(name)) } else { labels.clone() }
 }
 
 /// Takes off the names that were to be dropped, and merges what is the same series then.

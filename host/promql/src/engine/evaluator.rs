@@ -128,9 +128,9 @@ impl<'a> Evaluator<'a> {
             Expr::Call { function, args } => self.call(id, function, args, steps),
             Expr::Paren(inner) => self.eval(*inner, steps),
             // The parser lets range vectors stand only where a function takes them, or alone.
-            Expr::Window { .. } | Expr::Subquery(_) => Err(EvalError::BadArgument(
-                "range vector where a value is needed".to_owned(),
-            )),
+            Expr::Window { .. } | Expr::Subquery(_) => {
+                Err(EvalError::BadArgument("range vector where a value is needed".to_owned()))
+            }
         }
     }
 
@@ -138,9 +138,7 @@ impl<'a> Evaluator<'a> {
         match self.eval(id, steps)? {
             Evaluated::Vector(columns) => Ok(columns),
             Evaluated::Scalar(values) => Ok(vec![Column::scalar(values)]),
-            Evaluated::String(_) => Err(EvalError::BadArgument(
-                "string where a vector is needed".to_owned(),
-            )),
+            Evaluated::String(_) => Err(EvalError::BadArgument("string where a vector is needed".to_owned())),
         }
     }
 
@@ -159,11 +157,7 @@ impl<'a> Evaluator<'a> {
     }
 
     pub(super) fn check_cancelled(&self) -> Result<(), EvalError> {
-        if (self.limits.cancelled)() {
-            Err(EvalError::Cancelled)
-        } else {
-            Ok(())
-        }
+        if (self.limits.cancelled)() { Err(EvalError::Cancelled) } else { Ok(()) }
     }
 
     /// Counts samples of results against the limit.
@@ -185,28 +179,18 @@ impl<'a> Evaluator<'a> {
             return Ok(());
         }
         let limit = self.engine.options.max_samples;
-        Err(EvalError::TooManySamples {
-            limit,
-            needed: (limit - self.room()).saturating_add(samples),
-        })
+        Err(EvalError::TooManySamples { limit, needed: (limit - self.room()).saturating_add(samples) })
     }
 
     /// How many more samples may be held.
     pub(super) fn room(&self) -> usize {
-        self.engine
-            .options
-            .max_samples
-            .saturating_sub(self.held.get() + self.cached.get())
+        self.engine.options.max_samples.saturating_sub(self.held.get() + self.cached.get())
     }
 
     /// Says something about a node once, with its place as Prometheus prints it.
     pub(super) fn note(&self, severity: Severity, id: NodeId, message: &str) {
         let (line, column) = line_and_column(self.query.text(), self.ast().span(id).start as usize);
-        let kind = if severity == Severity::Warning {
-            "warning"
-        } else {
-            "info"
-        };
+        let kind = if severity == Severity::Warning { "warning" } else { "info" };
         let note = (severity, format!("PromQL {kind}: {message} ({line}:{column})"));
         let mut notes = self.notes.borrow_mut();
         if !notes.contains(&note) {
@@ -215,17 +199,10 @@ impl<'a> Evaluator<'a> {
     }
 
     pub(super) fn into_answer(self, value: Value) -> Answer {
-        let (warnings, infos): (Vec<_>, Vec<_>) = self
-            .notes
-            .into_inner()
-            .into_iter()
-            .partition(|(severity, _)| *severity == Severity::Warning);
+        let (warnings, infos): (Vec<_>, Vec<_>) =
+            self.notes.into_inner().into_iter().partition(|(severity, _)| *severity == Severity::Warning);
         let texts = |notes: Vec<(Severity, String)>| notes.into_iter().map(|(_, text)| text).collect();
-        Answer {
-            value,
-            warnings: texts(warnings),
-            infos: texts(infos),
-        }
+        Answer { value, warnings: texts(warnings), infos: texts(infos) }
     }
 }
 
@@ -233,9 +210,7 @@ fn repeated(once: Evaluated, count: usize) -> Evaluated {
     match once {
         Evaluated::Scalar(values) => Evaluated::Scalar(values.repeat(count)),
         Evaluated::Vector(mut columns) => {
-            columns
-                .iter_mut()
-                .for_each(|column| column.values = column.values.repeat(count));
+            columns.iter_mut().for_each(|column| column.values = column.values.repeat(count));
             Evaluated::Vector(columns)
         }
         text @ Evaluated::String(_) => text,

@@ -27,12 +27,8 @@ const TIME_DEPENDENT: [&str; 15] = [
 /// For each node whether it is the same at every step. Literals are not marked: there is nothing to save.
 pub(super) fn nodes(ast: &Ast) -> Vec<bool> {
     let mut fixed: Vec<bool> = Vec::with_capacity(ast.nodes.len());
-    let is_constant = |id: NodeId| {
-        matches!(
-            ast.expr(ast.without_parens(id)),
-            Expr::Number { .. } | Expr::String(_)
-        )
-    };
+    let is_constant =
+        |id: NodeId| matches!(ast.expr(ast.without_parens(id)), Expr::Number { .. } | Expr::String(_));
     for id in ast.ids() {
         let of = |id: NodeId| fixed[id.0 as usize];
         let or_constant = |id: &NodeId| of(*id) || is_constant(*id);

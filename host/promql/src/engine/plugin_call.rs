@@ -26,31 +26,22 @@ impl Evaluator<'_> {
         args: &[NodeId],
         steps: Steps,
     ) -> Result<Vec<Column>, EvalError> {
-        let changed = |problem| EvalError::PluginChanged {
-            function: name.to_owned(),
-            problem,
-        };
+        let changed = |problem| EvalError::PluginChanged { function: name.to_owned(), problem };
         let function = self.engine.functions().function(name).map(Arc::clone);
         let function = function.ok_or_else(|| changed("no loaded plugin offers it any more"))?;
         let signature = function.signature();
         let window_count = usize::from(signature.windows);
-        let given = args
-            .len()
-            .checked_sub(window_count)
-            .ok_or_else(|| changed("it takes other arguments now"))?;
+        let given =
+            args.len().checked_sub(window_count).ok_or_else(|| changed("it takes other arguments now"))?;
         if given > signature.params.len() {
             return Err(changed("it takes other arguments now"));
         }
-        let windows: Result<Vec<Windows>, _> = args[..window_count]
-            .iter()
-            .map(|&arg| self.windows(arg, steps))
-            .collect();
+        let windows: Result<Vec<Windows>, _> =
+            args[..window_count].iter().map(|&arg| self.windows(arg, steps)).collect();
         let windows = windows?;
         let scalars = self.scalars(&args[window_count..], steps)?;
-        let defaults: Option<Vec<f64>> = signature.params[given..]
-            .iter()
-            .map(|param| param.default)
-            .collect();
+        let defaults: Option<Vec<f64>> =
+            signature.params[given..].iter().map(|param| param.default).collect();
         let defaults = defaults.ok_or_else(|| changed("it takes other arguments now"))?;
         let mut joined = join(&windows, steps);
         self.hold(joined.columns.len().saturating_mul(steps.count))?;
@@ -77,17 +68,12 @@ impl Evaluator<'_> {
         if members.is_empty() {
             return Ok(());
         }
-        let failed = |source| EvalError::Plugin {
-            function: signature.name.clone(),
-            source,
-        };
+        let failed = |source| EvalError::Plugin { function: signature.name.clone(), source };
         let verdicts = function.evaluate(params, time, &matrices).map_err(failed)?;
         if verdicts.score.len() != members.len() {
             let (got, wanted) = (verdicts.score.len(), members.len());
             let problem = format!("it returned {got} scores for {wanted} series");
-            return Err(failed(bellwether_model::detector::DetectorError::Crashed(
-                problem,
-            )));
+            return Err(failed(bellwether_model::detector::DetectorError::Crashed(problem)));
         }
         for (member, score) in members.into_iter().zip(verdicts.score) {
             joined.columns[member].values[at] = if score.is_nan() { absent() } else { score };
@@ -99,22 +85,14 @@ impl Evaluator<'_> {
 /// Pairs the series of all range vectors by their labels without name; what has no partner is left out.
 fn join(windows: &[Windows], steps: Steps) -> Joined {
     let [first, others @ ..] = windows else {
-        return Joined {
-            places: Vec::new(),
-            columns: Vec::new(),
-        };
+        return Joined { places: Vec::new(), columns: Vec::new() };
     };
     let index = |windows: &Windows| -> FxHashMap<_, usize> {
         let series = windows.series.iter().enumerate();
-        series
-            .map(|(place, series)| (without_metadata(&series.labels), place))
-            .collect()
+        series.map(|(place, series)| (without_metadata(&series.labels), place)).collect()
     };
     let others: Vec<_> = others.iter().map(index).collect();
-    let mut joined = Joined {
-        places: Vec::new(),
-        columns: Vec::new(),
-    };
+    let mut joined = Joined { places: Vec::new(), columns: Vec::new() };
     for (place, series) in first.series.iter().enumerate() {
         let mut places = vec![place];
         if !others.is_empty() {
@@ -123,9 +101,7 @@ fn join(windows: &[Windows], steps: Steps) -> Joined {
         }
         if places.len() == windows.len() {
             joined.places.push(places);
-            joined
-                .columns
-                .push(Column::empty(series.labels.clone(), true, steps));
+            joined.columns.push(Column::empty(series.labels.clone(), true, steps));
         }
     }
     joined
@@ -138,10 +114,7 @@ fn matrices(
     joined: &Joined,
     time: Timestamp,
 ) -> (Vec<usize>, Vec<WindowMatrix>) {
-    let empty = || WindowMatrix {
-        offsets: vec![0],
-        ..WindowMatrix::default()
-    };
+    let empty = || WindowMatrix { offsets: vec![0], ..WindowMatrix::default() };
     let mut matrices: Vec<WindowMatrix> = windows.iter().map(|_| empty()).collect();
     let mut members = Vec::new();
     for (member, places) in joined.places.iter().enumerate() {
@@ -156,13 +129,9 @@ fn matrices(
         }
         members.push(member);
         for (matrix, samples) in matrices.iter_mut().zip(slices) {
-            matrix
-                .times
-                .extend(samples.iter().map(|sample| sample.at.as_millis()));
+            matrix.times.extend(samples.iter().map(|sample| sample.at.as_millis()));
             matrix.values.extend(samples.iter().map(|sample| sample.value));
-            matrix
-                .offsets
-                .push(u32::try_from(matrix.times.len()).unwrap_or(u32::MAX));
+            matrix.offsets.push(u32::try_from(matrix.times.len()).unwrap_or(u32::MAX));
         }
     }
     (members, matrices)

@@ -87,9 +87,8 @@ impl Evaluator<'_> {
         value: fn(&Sample) -> f64,
     ) -> Result<Vec<Column>, EvalError> {
         let lookback = millis(self.engine.options.lookback);
-        let times: Vec<Timestamp> = (0..steps.count)
-            .map(|at| shifted(selector.shift, self.bounds, steps.time(at)))
-            .collect();
+        let times: Vec<Timestamp> =
+            (0..steps.count).map(|at| shifted(selector.shift, self.bounds, steps.time(at))).collect();
         let series = self.fetch(selector, steps, lookback)?;
         self.hold(series.len().saturating_mul(steps.count))?;
         let mut columns = Vec::with_capacity(series.len());
@@ -98,10 +97,7 @@ impl Evaluator<'_> {
             let mut cursor = Cursor::default();
             for (at, &time) in times.iter().enumerate() {
                 let window = cursor.window(&series.samples, (time.offset_millis(-lookback), time));
-                if let Some(last) = series.samples[window]
-                    .last()
-                    .filter(|sample| !is_stale(sample.value))
-                {
+                if let Some(last) = series.samples[window].last().filter(|sample| !is_stale(sample.value)) {
                     column.values[at] = value(last);
                 }
             }
@@ -128,22 +124,14 @@ impl Evaluator<'_> {
         let series = series.map_err(|error| match error {
             QueryError::TooManySamples { .. } => {
                 let limit = self.engine.options.max_samples;
-                EvalError::TooManySamples {
-                    limit,
-                    needed: limit.saturating_add(1),
-                }
+                EvalError::TooManySamples { limit, needed: limit.saturating_add(1) }
             }
             other @ QueryError::Storage(_) => EvalError::Select(other),
         })?;
         self.hold_selected(series.iter().map(|series| series.samples.len()).sum())?;
         let series = Arc::new(series);
         let matchers = selector.matchers.clone();
-        self.selected.borrow_mut().push(Selected {
-            matchers,
-            start,
-            end,
-            series: Arc::clone(&series),
-        });
+        self.selected.borrow_mut().push(Selected { matchers, start, end, series: Arc::clone(&series) });
         Ok(series)
     }
 
@@ -152,9 +140,7 @@ impl Evaluator<'_> {
         match self.ast().expr(self.ast().without_parens(id)) {
             Expr::Window { selector, range_ms } => match self.ast().expr(*selector) {
                 Expr::Selector(selector) => self.selector_windows(selector, *range_ms, steps),
-                _ => Err(EvalError::BadArgument(
-                    "window over something that is no selector".to_owned(),
-                )),
+                _ => Err(EvalError::BadArgument("window over something that is no selector".to_owned())),
             },
             Expr::Subquery(subquery) => self.subquery_windows(subquery, steps),
             _ => Err(EvalError::BadArgument("argument is no range vector".to_owned())),
@@ -171,50 +157,28 @@ impl Evaluator<'_> {
         let without_stale = |series: &Series| WindowSeries {
             labels: series.labels.clone(),
             drop_name: false,
-            samples: series
-                .samples
-                .iter()
-                .filter(|sample| !is_stale(sample.value))
-                .copied()
-                .collect(),
+            samples: series.samples.iter().filter(|sample| !is_stale(sample.value)).copied().collect(),
         };
         let series: Vec<WindowSeries> = series.iter().map(without_stale).collect();
         self.hold(series.iter().map(|series| series.samples.len()).sum())?;
-        Ok(Windows {
-            series,
-            shift: selector.shift,
-            range_ms,
-            query_bounds: self.bounds,
-        })
+        Ok(Windows { series, shift: selector.shift, range_ms, query_bounds: self.bounds })
     }
 
     fn subquery_windows(&self, subquery: &Subquery, steps: Steps) -> Result<Windows, EvalError> {
-        let step = subquery
-            .step_ms
-            .unwrap_or_else(|| millis(self.engine.options.subquery_step))
-            .max(1);
+        let step = subquery.step_ms.unwrap_or_else(|| millis(self.engine.options.subquery_step)).max(1);
         let of = |at| shifted(subquery.shift, self.bounds, at);
         let before = of(steps.time(0)).offset_millis(-subquery.range_ms).as_millis();
         // The first multiple of the step after the left edge, whatever the time of evaluation.
         let start = before.div_euclid(step).saturating_mul(step).saturating_add(step);
         let span = of(steps.last()).as_millis().saturating_sub(start);
-        let count = if span < 0 {
-            0
-        } else {
-            usize::try_from(span / step)
-                .unwrap_or(usize::MAX)
-                .saturating_add(1)
-        };
+        let count =
+            if span < 0 { 0 } else { usize::try_from(span / step).unwrap_or(usize::MAX).saturating_add(1) };
         let limit = self.engine.options.max_steps;
         if count > limit {
             return Err(EvalError::TooManySteps { limit, needed: count });
         }
         let inner = Steps { start, step, count };
-        let columns = if count == 0 {
-            Vec::new()
-        } else {
-            self.eval_vector(subquery.expr, inner)?
-        };
+        let columns = if count == 0 { Vec::new() } else { self.eval_vector(subquery.expr, inner)? };
         let series = columns.into_iter().map(|column| WindowSeries {
             samples: column.samples(inner).collect(),
             labels: column.labels,
@@ -231,28 +195,15 @@ impl Evaluator<'_> {
 
     /// A range vector as the result of an instant query.
     pub(super) fn window_samples(&self, id: NodeId, at: Timestamp) -> Result<Vec<Series>, EvalError> {
-        let windows = self.windows(
-            id,
-            Steps {
-                start: at.as_millis(),
-                step: 1,
-                count: 1,
-            },
-        )?;
+        let windows = self.windows(id, Steps { start: at.as_millis(), step: 1, count: 1 })?;
         let bounds = windows.bounds(at);
         let mut result = Vec::with_capacity(windows.series.len());
         for series in &windows.series {
             let window = Cursor::default().window(&series.samples, bounds);
-            let labels = if series.drop_name {
-                without_metadata(&series.labels)
-            } else {
-                series.labels.clone()
-            };
+            let labels =
+                if series.drop_name { without_metadata(&series.labels) } else { series.labels.clone() };
             if !window.is_empty() {
-                result.push(Series {
-                    labels,
-                    samples: series.samples[window].to_vec(),
-                });
+                result.push(Series { labels, samples: series.samples[window].to_vec() });
             }
         }
         result.sort_by(|a, b| a.labels.cmp(&b.labels));

@@ -31,10 +31,7 @@ impl Evaluator<'_> {
             Special::Step => return same(self.outer_step_ms as f64 / 1000.0),
             Special::Range => return same(self.bounds.1.millis_since(self.bounds.0) as f64 / 1000.0),
             Special::Scalar => {
-                return Ok(Evaluated::Scalar(only_values(
-                    &self.eval_vector(args[0], steps)?,
-                    steps,
-                )));
+                return Ok(Evaluated::Scalar(only_values(&self.eval_vector(args[0], steps)?, steps)));
             }
             Special::Vector => vec![Column::scalar(self.eval_scalar(args[0], steps)?)],
             Special::Timestamp => self.timestamps(args[0], steps)?,
@@ -74,19 +71,14 @@ impl Evaluator<'_> {
         let mut present = vec![false; steps.count];
         for series in &windows.series {
             let seen = self.over_windows(&windows, series, steps, |_, _| Some(1.0))?;
-            present
-                .iter_mut()
-                .zip(seen)
-                .for_each(|(present, seen)| *present |= !is_absent(seen));
+            present.iter_mut().zip(seen).for_each(|(present, seen)| *present |= !is_absent(seen));
         }
         Ok(vec![self.absence(arg, steps, |at| present[at])])
     }
 
     /// 1 at each step without anything, with the labels that the selector asks for.
     fn absence(&self, arg: NodeId, steps: Steps, present: impl Fn(usize) -> bool) -> Column {
-        let values = (0..steps.count)
-            .map(|at| if present(at) { absent() } else { 1.0 })
-            .collect();
+        let values = (0..steps.count).map(|at| if present(at) { absent() } else { 1.0 }).collect();
         let inner = self.ast().without_parens(arg);
         let labels = match self.ast().expr(inner) {
             Expr::Selector(selector) => absent_labels(selector),
@@ -96,11 +88,7 @@ impl Evaluator<'_> {
             },
             _ => Labels::empty(),
         };
-        Column {
-            labels,
-            drop_name: false,
-            values,
-        }
+        Column { labels, drop_name: false, values }
     }
 
     fn histogram_quantile(&self, args: &[NodeId], steps: Steps) -> Result<Vec<Column>, EvalError> {
@@ -126,10 +114,7 @@ impl Evaluator<'_> {
             });
             histograms[place].1.push((upper, column));
         }
-        Ok(histograms
-            .iter()
-            .map(|histogram| self.quantiles(histogram, &phis, args[1], steps))
-            .collect())
+        Ok(histograms.iter().map(|histogram| self.quantiles(histogram, &phis, args[1], steps)).collect())
     }
 
     fn quantiles(
@@ -141,10 +126,8 @@ impl Evaluator<'_> {
     ) -> Column {
         let mut result = Column::empty(labels.clone(), true, steps);
         for (at, slot) in result.values.iter_mut().enumerate() {
-            let at_step = bounds.iter().map(|(upper, column)| Bucket {
-                upper: *upper,
-                count: column.values[at],
-            });
+            let at_step =
+                bounds.iter().map(|(upper, column)| Bucket { upper: *upper, count: column.values[at] });
             let buckets: Vec<Bucket> = at_step.filter(|bucket| !is_absent(bucket.count)).collect();
             if buckets.is_empty() {
                 continue;
@@ -168,9 +151,7 @@ impl Evaluator<'_> {
         let text = |at: usize| self.eval_string(args[at], steps);
         let (destination, replacement, source, pattern) = (text(1)?, text(2)?, text(3)?, text(4)?);
         let regex = compile_anchored(&pattern, RegexDialect::Prometheus).map_err(|_| {
-            EvalError::BadArgument(format!(
-                "invalid regular expression in label_replace(): {pattern}"
-            ))
+            EvalError::BadArgument(format!("invalid regular expression in label_replace(): {pattern}"))
         })?;
         check_label("label_replace", "destination", &destination)?;
         for column in &mut columns {
@@ -188,16 +169,11 @@ impl Evaluator<'_> {
         let mut columns = self.eval_vector(args[0], steps)?;
         let destination = self.eval_string(args[1], steps)?;
         let separator = self.eval_string(args[2], steps)?;
-        let sources: Result<Vec<_>, _> = args[3..]
-            .iter()
-            .map(|&arg| self.eval_string(arg, steps))
-            .collect();
+        let sources: Result<Vec<_>, _> = args[3..].iter().map(|&arg| self.eval_string(arg, steps)).collect();
         let sources = sources?;
         let sources: Vec<&str> = sources.iter().map(|source| &**source).collect();
         check_label("label_join", "destination", &destination)?;
-        sources
-            .iter()
-            .try_for_each(|source| check_label("label_join", "source", source))?;
+        sources.iter().try_for_each(|source| check_label("label_join", "source", source))?;
         for column in &mut columns {
             column.labels = labels::joined(&column.labels, &destination, &separator, &sources);
             column.drop_name &= &*destination != METRIC_NAME;
@@ -222,10 +198,7 @@ impl Evaluator<'_> {
         let by_value =
             |a: &Column, b: &Column| a.values[0].partial_cmp(&b.values[0]).unwrap_or(Ordering::Equal);
         let nan_last = |a: &Column, b: &Column| a.values[0].is_nan().cmp(&b.values[0].is_nan());
-        let names: Result<Vec<_>, _> = args[1..]
-            .iter()
-            .map(|&arg| self.eval_string(arg, steps))
-            .collect();
+        let names: Result<Vec<_>, _> = args[1..].iter().map(|&arg| self.eval_string(arg, steps)).collect();
         let names = names?;
         let names: Vec<&str> = names.iter().map(|name| &**name).collect();
         columns.sort_by(|a, b| match special {
@@ -241,10 +214,7 @@ impl Evaluator<'_> {
 /// The single value of a vector at each step; NaN where there is none or more than one.
 fn only_values(columns: &[Column], steps: Steps) -> Vec<f64> {
     let only = |at: usize| {
-        let mut present = columns
-            .iter()
-            .map(|column| column.values[at])
-            .filter(|&value| !is_absent(value));
+        let mut present = columns.iter().map(|column| column.values[at]).filter(|&value| !is_absent(value));
         match (present.next(), present.next()) {
             (Some(value), None) => value,
             _ => f64::NAN,
@@ -257,11 +227,7 @@ fn only_values(columns: &[Column], steps: Steps) -> Vec<f64> {
 fn absent_labels(selector: &Selector) -> Labels {
     let mut builder = LabelsBuilder::default();
     let mut seen: Vec<&str> = Vec::new();
-    for matcher in selector
-        .matchers
-        .iter()
-        .filter(|matcher| matcher.name() != METRIC_NAME)
-    {
+    for matcher in selector.matchers.iter().filter(|matcher| matcher.name() != METRIC_NAME) {
         if matcher.op() == MatchOp::Equal && !seen.contains(&matcher.name()) {
             builder.set(matcher.name(), matcher.value());
             seen.push(matcher.name());
@@ -280,9 +246,7 @@ fn parse_bound(text: &str) -> Option<f64> {
 fn check_label(function: &str, role: &str, name: &str) -> Result<(), EvalError> {
     // Bytes that are no UTF-8 became the replacement character when the string was read.
     if name.is_empty() || name.contains(char::REPLACEMENT_CHARACTER) {
-        return Err(EvalError::BadArgument(format!(
-            "invalid {role} label name in {function}(): {name}"
-        )));
+        return Err(EvalError::BadArgument(format!("invalid {role} label name in {function}(): {name}")));
     }
     Ok(())
 }

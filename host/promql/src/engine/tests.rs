@@ -35,18 +35,10 @@ fn vector(
     text: &str,
     time: Timestamp,
 ) -> Result<Vec<(String, f64)>, EvalError> {
-    let query = engine
-        .prepare(text)
-        .unwrap_or_else(|error| panic!("{text}: {error}"));
+    let query = engine.prepare(text).unwrap_or_else(|error| panic!("{text}: {error}"));
     let answer = engine.instant(&query, store, time)?;
-    let samples = answer
-        .value
-        .as_vector()
-        .unwrap_or_else(|| panic!("{text} gives {:?}", answer.value));
-    Ok(samples
-        .iter()
-        .map(|sample| (sample.labels.to_string(), sample.sample.value))
-        .collect())
+    let samples = answer.value.as_vector().unwrap_or_else(|| panic!("{text} gives {:?}", answer.value));
+    Ok(samples.iter().map(|sample| (sample.labels.to_string(), sample.sample.value)).collect())
 }
 
 /// Mean plus parameter, for each series; records how many series each call had.
@@ -68,10 +60,7 @@ impl PluginFunction for Mean {
         _: Timestamp,
         windows: &[WindowMatrix],
     ) -> Result<Verdicts, DetectorError> {
-        self.calls
-            .lock()
-            .unwrap()
-            .push(windows.iter().map(WindowMatrix::series).collect());
+        self.calls.lock().unwrap().push(windows.iter().map(WindowMatrix::series).collect());
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
@@ -80,19 +69,12 @@ impl PluginFunction for Mean {
             window.values[from..to].iter().sum::<f64>() / (to - from) as f64
         };
         let score = |at| windows.iter().map(|window| mean(window, at)).sum::<f64>() + params[0];
-        Ok(Verdicts {
-            score: (0..windows[0].series()).map(score).collect(),
-            ..Verdicts::default()
-        })
+        Ok(Verdicts { score: (0..windows[0].series()).map(score).collect(), ..Verdicts::default() })
     }
 }
 
 fn signature(name: &str, windows: u8) -> DetectorFunction {
-    let param = DetectorParam {
-        name: "plus".to_owned(),
-        help: String::new(),
-        default: Some(100.0),
-    };
+    let param = DetectorParam { name: "plus".to_owned(), help: String::new(), default: Some(100.0) };
     DetectorFunction {
         name: name.to_owned(),
         help: String::new(),
@@ -104,18 +86,13 @@ fn signature(name: &str, windows: u8) -> DetectorFunction {
 
 fn engine_with(function: &Arc<Mean>) -> Engine {
     let mut registry = FunctionRegistry::default();
-    registry
-        .register(Arc::clone(function) as Arc<dyn PluginFunction>)
-        .unwrap();
+    registry.register(Arc::clone(function) as Arc<dyn PluginFunction>).unwrap();
     Engine::default().with_functions(Arc::new(registry))
 }
 
 #[test]
 fn a_plugin_function_is_called_once_for_all_series() {
-    let function = Arc::new(Mean {
-        signature: Some(signature("meanplus", 1)),
-        ..Mean::default()
-    });
+    let function = Arc::new(Mean { signature: Some(signature("meanplus", 1)), ..Mean::default() });
     let engine = engine_with(&function);
     let store = store(&[
         ("t", &[("d", "a")], &[1.0, 3.0]),
@@ -125,33 +102,15 @@ fn a_plugin_function_is_called_once_for_all_series() {
     ]);
     let result = vector(&engine, &store, "meanplus(t[5m]) * 1 > 102", at(1)).unwrap();
     assert_eq!(result, [("{d=\"b\"}".to_owned(), 106.0)]);
-    assert_eq!(
-        *function.calls.lock().unwrap(),
-        [[3]],
-        "one call, without the series of one point"
-    );
-    assert_eq!(
-        vector(&engine, &store, "meanplus(t{d=\"a\"}[5m], 1)", at(1)).unwrap()[0].1,
-        3.0
-    );
-    assert!(
-        vector(&engine, &store, "meanplus(t{d=\"nan\"}[5m])", at(1))
-            .unwrap()
-            .is_empty()
-    );
-    assert!(
-        vector(&engine, &store, "meanplus(nothing[5m])", at(1))
-            .unwrap()
-            .is_empty()
-    );
+    assert_eq!(*function.calls.lock().unwrap(), [[3]], "one call, without the series of one point");
+    assert_eq!(vector(&engine, &store, "meanplus(t{d=\"a\"}[5m], 1)", at(1)).unwrap()[0].1, 3.0);
+    assert!(vector(&engine, &store, "meanplus(t{d=\"nan\"}[5m])", at(1)).unwrap().is_empty());
+    assert!(vector(&engine, &store, "meanplus(nothing[5m])", at(1)).unwrap().is_empty());
 }
 
 #[test]
 fn two_windows_are_paired_by_labels_without_name() {
-    let function = Arc::new(Mean {
-        signature: Some(signature("compare", 2)),
-        ..Mean::default()
-    });
+    let function = Arc::new(Mean { signature: Some(signature("compare", 2)), ..Mean::default() });
     let engine = engine_with(&function);
     let store = store(&[
         ("now", &[("d", "a")], &[1.0, 3.0]),
@@ -166,20 +125,14 @@ fn two_windows_are_paired_by_labels_without_name() {
 
 #[test]
 fn plugin_arguments_are_checked_when_prepared() {
-    let function = Arc::new(Mean {
-        signature: Some(signature("meanplus", 1)),
-        ..Mean::default()
-    });
+    let function = Arc::new(Mean { signature: Some(signature("meanplus", 1)), ..Mean::default() });
     let engine = engine_with(&function);
     for (text, message) in [
         (
             "meanplus(t)",
             "1:10: parse error: expected type range vector in call to function \"meanplus\", got instant vector",
         ),
-        (
-            "meanplus()",
-            "1:1: parse error: expected at least 1 argument(s) in call to \"meanplus\", got 0",
-        ),
+        ("meanplus()", "1:1: parse error: expected at least 1 argument(s) in call to \"meanplus\", got 0"),
         (
             "meanplus(t[5m], 1, 2)",
             "1:1: parse error: expected at most 2 argument(s) in call to \"meanplus\", got 3",
@@ -192,68 +145,38 @@ fn plugin_arguments_are_checked_when_prepared() {
 #[test]
 fn a_crashed_plugin_is_an_error_that_names_it() {
     let failure = Some(DetectorError::Crashed("trap".to_owned()));
-    let function = Arc::new(Mean {
-        signature: Some(signature("meanplus", 1)),
-        failure,
-        ..Mean::default()
-    });
+    let function = Arc::new(Mean { signature: Some(signature("meanplus", 1)), failure, ..Mean::default() });
     let engine = engine_with(&function);
     let store = store(&[("t", &[], &[1.0, 3.0])]);
     let error = vector(&engine, &store, "meanplus(t[5m])", at(1)).unwrap_err();
     assert_eq!(error.to_string(), "plugin function meanplus failed");
-    assert_eq!(
-        std::error::Error::source(&error).unwrap().to_string(),
-        "plugin failed: trap"
-    );
+    assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "plugin failed: trap");
 }
 
 #[test]
 fn a_plugin_that_went_away_is_an_error() {
-    let function = Arc::new(Mean {
-        signature: Some(signature("meanplus", 1)),
-        ..Mean::default()
-    });
+    let function = Arc::new(Mean { signature: Some(signature("meanplus", 1)), ..Mean::default() });
     let query = engine_with(&function).prepare("meanplus(t[5m])").unwrap();
-    let error = Engine::default()
-        .instant(&query, &MemoryStore::default(), at(1))
-        .unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .starts_with("plugin function meanplus: no loaded plugin"),
-        "{error}"
-    );
+    let error = Engine::default().instant(&query, &MemoryStore::default(), at(1)).unwrap_err();
+    assert!(error.to_string().starts_with("plugin function meanplus: no loaded plugin"), "{error}");
 }
 
 #[test]
 fn reserved_names_are_refused() {
     let register = |name: &str, windows| {
-        let function = Mean {
-            signature: Some(signature(name, windows)),
-            ..Mean::default()
-        };
+        let function = Mean { signature: Some(signature(name, windows)), ..Mean::default() };
         FunctionRegistry::default().register(Arc::new(function))
     };
     for name in ["rate", "sum", "and", "group_left", "limitk", "inf"] {
         assert_eq!(register(name, 1), Err(RegisterError::Reserved(name.to_owned())));
     }
     assert_eq!(register("a-b", 1), Err(RegisterError::BadName("a-b".to_owned())));
-    assert_eq!(
-        register("x", 3),
-        Err(RegisterError::BadWindows {
-            name: "x".to_owned(),
-            windows: 3
-        })
-    );
+    assert_eq!(register("x", 3), Err(RegisterError::BadWindows { name: "x".to_owned(), windows: 3 }));
 }
 
 #[test]
 fn a_limit_that_is_passed_is_named() {
-    let engine = Engine::new(EngineOptions {
-        max_samples: 10,
-        max_steps: 20,
-        ..EngineOptions::default()
-    });
+    let engine = Engine::new(EngineOptions { max_samples: 10, max_steps: 20, ..EngineOptions::default() });
     let store = store(&[("t", &[], &[1.0; 9])]);
     let query = engine.prepare("t").unwrap();
     assert!(engine.instant(&query, &store, at(8)).is_ok());
@@ -263,15 +186,9 @@ fn a_limit_that_is_passed_is_named() {
         "query holds 18 samples at once, 8 more than the limit of 10 (max_samples)"
     );
     let error = engine.range(&query, &store, at(0), at(30), MINUTE).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "range query has 31 steps, 11 more than the limit of 20 (max_steps)"
-    );
+    assert_eq!(error.to_string(), "range query has 31 steps, 11 more than the limit of 20 (max_steps)");
     let query = engine.prepare("max_over_time(t[1h:1s])").unwrap();
-    assert!(matches!(
-        engine.instant(&query, &store, at(8)),
-        Err(EvalError::TooManySteps { limit: 20, .. })
-    ));
+    assert!(matches!(engine.instant(&query, &store, at(8)), Err(EvalError::TooManySteps { limit: 20, .. })));
 }
 
 #[test]
@@ -283,13 +200,8 @@ fn a_cancelled_query_ends() {
         asked.set(asked.get() + 1);
         asked.get() > 2
     };
-    let limits = Limits {
-        cancelled: &cancelled,
-    };
-    assert!(matches!(
-        engine.instant_within(&query, &store, at(0), limits),
-        Err(EvalError::Cancelled)
-    ));
+    let limits = Limits { cancelled: &cancelled };
+    assert!(matches!(engine.instant_within(&query, &store, at(0), limits), Err(EvalError::Cancelled)));
     assert_eq!(asked.get(), 3);
 }
 
@@ -324,9 +236,7 @@ fn each_selector_is_asked_for_once_for_all_steps() {
     let engine = Engine::default();
     let query = engine.prepare("t > 70 and t <= 85").unwrap();
     let answer = engine.range(&query, &store, at(0), at(59), MINUTE).unwrap();
-    let Value::Matrix(series) = answer.value else {
-        panic!("no matrix")
-    };
+    let Value::Matrix(series) = answer.value else { panic!("no matrix") };
     assert_eq!(series[0].samples.len(), 60);
     assert_eq!(*store.1.lock().unwrap(), 1);
 }
@@ -335,12 +245,7 @@ fn each_selector_is_asked_for_once_for_all_steps() {
 fn the_signal_of_a_comparison_is_its_left_side() {
     let engine = Engine::default();
     let signal = |text: &str| engine.prepare(text).unwrap().signal();
-    let of = |text: &str, threshold| {
-        Some(crate::query::Signal {
-            text: text.to_owned(),
-            threshold,
-        })
-    };
+    let of = |text: &str, threshold| Some(crate::query::Signal { text: text.to_owned(), threshold });
     assert_eq!(signal("rate(x[5m]) > 85"), of("rate(x[5m])", 85.0));
     assert_eq!(signal("(t < -1.5)"), of("t", -1.5));
     assert_eq!(signal("t == bool (3)"), of("t", 3.0));
@@ -350,13 +255,8 @@ fn the_signal_of_a_comparison_is_its_left_side() {
 
 #[test]
 fn a_query_knows_its_selectors() {
-    let query = Engine::default()
-        .prepare("sum(a{x=\"1\"}) / rate(b[5m])")
-        .unwrap();
-    let matchers: Vec<String> = query
-        .selectors()
-        .map(|matchers| format!("{matchers:?}"))
-        .collect();
+    let query = Engine::default().prepare("sum(a{x=\"1\"}) / rate(b[5m])").unwrap();
+    let matchers: Vec<String> = query.selectors().map(|matchers| format!("{matchers:?}")).collect();
     assert_eq!(matchers, ["[x=\"1\", __name__=\"a\"]", "[__name__=\"b\"]"]);
 }
 
@@ -389,13 +289,7 @@ fn strings_and_windows_are_instant_only() {
     );
     let query = engine.prepare("\"a\"").unwrap();
     let text = engine.instant(&query, &store, at(2)).unwrap().value;
-    assert_eq!(
-        text,
-        Value::String {
-            at: at(2),
-            text: "a".to_owned()
-        }
-    );
+    assert_eq!(text, Value::String { at: at(2), text: "a".to_owned() });
 }
 
 /// Every rule expression of the documents that the product is made for, and whether the data below makes it fire.
@@ -411,39 +305,18 @@ const SEED_EXPRESSIONS: &[(&str, bool)] = &[
     ("device_temperature_celsius > 85", true),
     ("increase(profiling_errors_total[10m]) > 10", true),
     ("increase(profiling_errors_total[5m]) > 3", true),
-    (
-        "device_memory_usage_bytes / device_memory_total_bytes > 0.95",
-        true,
-    ),
-    (
-        "device_memory_usage_bytes / device_memory_total_bytes > 0.9",
-        true,
-    ),
-    (
-        "histogram_quantile(0.95, rate(profiling_duration_seconds_bucket[10m])) > 300",
-        true,
-    ),
-    (
-        "device_temperature_celsius > 70 and device_temperature_celsius <= 85",
-        true,
-    ),
+    ("device_memory_usage_bytes / device_memory_total_bytes > 0.95", true),
+    ("device_memory_usage_bytes / device_memory_total_bytes > 0.9", true),
+    ("histogram_quantile(0.95, rate(profiling_duration_seconds_bucket[10m])) > 300", true),
+    ("device_temperature_celsius > 70 and device_temperature_celsius <= 85", true),
     ("model_tokens_per_second < 5", true),
     ("model_tokens_per_second < 1", false),
-    (
-        "(node_filesystem_size_bytes - node_filesystem_avail_bytes) / node_filesystem_size_bytes > 0.8",
-        true,
-    ),
-    (
-        "histogram_quantile(0.95, rate(http_request_duration_seconds_bucket[5m])) > 2.0",
-        false,
-    ),
+    ("(node_filesystem_size_bytes - node_filesystem_avail_bytes) / node_filesystem_size_bytes > 0.8", true),
+    ("histogram_quantile(0.95, rate(http_request_duration_seconds_bucket[5m])) > 2.0", false),
     ("model_accuracy_score < 0.85", true),
     ("quantization_error_rate > 0.1", true),
     ("device_power_consumption_mw > 5000", false),
-    (
-        "histogram_quantile(0.99, rate(ml_prediction_latency_seconds_bucket[5m])) > 0.2",
-        false,
-    ),
+    ("histogram_quantile(0.99, rate(ml_prediction_latency_seconds_bucket[5m])) > 0.2", false),
     (
         "sum(rate(ml_predictions_total{status=\"error\"}[5m])) \n/ sum(rate(ml_predictions_total[5m])) > 0.01\n",
         true,
@@ -451,14 +324,8 @@ const SEED_EXPRESSIONS: &[(&str, bool)] = &[
     ("ml_model_accuracy < 0.8 * ml_model_accuracy offset 1d\n", false),
     ("ml_drift_score > 0.2", true),
     ("sum(rate(ml_predictions_total[5m])) < 10\n", true),
-    (
-        "nvidia_gpu_memory_used_bytes / nvidia_gpu_memory_total_bytes > 0.95",
-        false,
-    ),
-    (
-        "histogram_quantile(0.99, rate(feature_store_latency_seconds_bucket[5m])) > 0.05",
-        false,
-    ),
+    ("nvidia_gpu_memory_used_bytes / nvidia_gpu_memory_total_bytes > 0.95", false),
+    ("histogram_quantile(0.99, rate(feature_store_latency_seconds_bucket[5m])) > 0.05", false),
 ];
 
 #[test]
@@ -469,11 +336,7 @@ fn seed_expressions_evaluate() {
         ("device_connection_status", device, &[0.0; 11]),
         ("device_temperature_celsius", device, &[90.0; 11]),
         ("device_temperature_celsius", &[("device_id", "d2")], &[80.0; 11]),
-        (
-            "profiling_errors_total",
-            device,
-            &[0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 14.0, 16.0, 18.0, 20.0],
-        ),
+        ("profiling_errors_total", device, &[0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 14.0, 16.0, 18.0, 20.0]),
         ("device_memory_usage_bytes", device, &[99.0; 11]),
         ("device_memory_total_bytes", device, &[100.0; 11]),
         (
@@ -501,15 +364,9 @@ fn seed_expressions_evaluate() {
         (
             "container_cpu_usage_seconds_total",
             &[("container", "profiler")],
-            &[
-                0.0, 54.0, 108.0, 162.0, 216.0, 270.0, 324.0, 378.0, 432.0, 486.0, 540.0,
-            ],
+            &[0.0, 54.0, 108.0, 162.0, 216.0, 270.0, 324.0, 378.0, 432.0, 486.0, 540.0],
         ),
-        (
-            "ml_model_accuracy",
-            &[],
-            &[0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.5],
-        ),
+        ("ml_model_accuracy", &[], &[0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.5]),
     ]);
     let engine = Engine::default();
     for (text, fires) in SEED_EXPRESSIONS {

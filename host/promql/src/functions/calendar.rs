@@ -25,11 +25,7 @@ fn date(seconds: i64) -> Date {
     let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     Date {
         year: year_of_era + era * 400 + i64::from(month <= 2),
         month,
@@ -95,10 +91,7 @@ mod tests {
         // 2000-02-29T12:34:56Z
         let leap = 951_827_696;
         assert_eq!((year(leap), month(leap), day_of_month(leap)), (2000.0, 2.0, 29.0));
-        assert_eq!(
-            (day_of_year(leap), days_in_month(leap), day_of_week(leap)),
-            (60.0, 29.0, 2.0)
-        );
+        assert_eq!((day_of_year(leap), days_in_month(leap), day_of_week(leap)), (60.0, 29.0, 2.0));
         assert_eq!((hour(leap), minute(leap)), (12.0, 34.0));
     }
 

@@ -20,19 +20,12 @@ pub(crate) struct Quantile {
 /// The φ-quantile of cumulative buckets in any order, interpolated inside of the bucket where it falls; NaN without a
 /// `+Inf` bucket or observations. As Prometheus' `BucketQuantile`.
 pub(crate) fn quantile(phi: f64, mut buckets: Vec<Bucket>) -> Quantile {
-    let plain = |value| Quantile {
-        value,
-        forced_monotonic: false,
-    };
+    let plain = |value| Quantile { value, forced_monotonic: false };
     if phi.is_nan() {
         return plain(f64::NAN);
     }
     if !(0.0..=1.0).contains(&phi) {
-        return plain(if phi < 0.0 {
-            f64::NEG_INFINITY
-        } else {
-            f64::INFINITY
-        });
+        return plain(if phi < 0.0 { f64::NEG_INFINITY } else { f64::INFINITY });
     }
     buckets.sort_by(|a, b| a.upper.total_cmp(&b.upper));
     if buckets.last().is_none_or(|last| last.upper != f64::INFINITY) {
@@ -40,10 +33,7 @@ pub(crate) fn quantile(phi: f64, mut buckets: Vec<Bucket>) -> Quantile {
     }
     coalesce(&mut buckets);
     let forced_monotonic = make_monotonic(&mut buckets);
-    Quantile {
-        value: interpolate(phi, &buckets),
-        forced_monotonic,
-    }
+    Quantile { value: interpolate(phi, &buckets), forced_monotonic }
 }
 
 /// Buckets with the same bound become one.
@@ -90,14 +80,7 @@ fn interpolate(phi: f64, buckets: &[Bucket]) -> f64 {
     if at == 0 && bucket.upper <= 0.0 {
         return bucket.upper;
     }
-    let lower = if at == 0 {
-        Bucket {
-            upper: 0.0,
-            count: 0.0,
-        }
-    } else {
-        below[at - 1]
-    };
+    let lower = if at == 0 { Bucket { upper: 0.0, count: 0.0 } } else { below[at - 1] };
     lower.upper + (bucket.upper - lower.upper) * ((rank - lower.count) / (bucket.count - lower.count))
 }
 
@@ -106,13 +89,7 @@ mod tests {
     use super::*;
 
     fn of(phi: f64, buckets: &[(f64, f64)]) -> Quantile {
-        quantile(
-            phi,
-            buckets
-                .iter()
-                .map(|&(upper, count)| Bucket { upper, count })
-                .collect(),
-        )
+        quantile(phi, buckets.iter().map(|&(upper, count)| Bucket { upper, count }).collect())
     }
 
     #[test]

@@ -33,9 +33,7 @@ pub(crate) fn joined(labels: &Labels, destination: &str, separator: &str, source
 /// `sort_by_label`: by the values of the given labels, numbers inside of them by size, then by all labels.
 pub(crate) fn compare_by(names: &[&str], a: &Labels, b: &Labels) -> Ordering {
     let by_names = names.iter().map(|name| natural(a.value(name), b.value(name)));
-    by_names
-        .fold(Ordering::Equal, Ordering::then)
-        .then_with(|| a.cmp(b))
+    by_names.fold(Ordering::Equal, Ordering::then).then_with(|| a.cmp(b))
 }
 
 /// Text order in which runs of digits compare by their number: `node2` before `node10`.
@@ -46,10 +44,7 @@ fn natural(mut a: &str, mut b: &str) -> Ordering {
         let digits = |run: &str| run.starts_with(|c: char| c.is_ascii_digit());
         let order = if digits(a_run) && digits(b_run) {
             let (a_number, b_number) = (a_run.trim_start_matches('0'), b_run.trim_start_matches('0'));
-            a_number
-                .len()
-                .cmp(&b_number.len())
-                .then_with(|| a_number.cmp(b_number))
+            a_number.len().cmp(&b_number.len()).then_with(|| a_number.cmp(b_number))
         } else {
             a_run.cmp(b_run)
         };
@@ -64,10 +59,7 @@ fn natural(mut a: &str, mut b: &str) -> Ordering {
 /// The first run of digits or of other characters, and the rest.
 fn split_run(text: &str) -> (&str, &str) {
     let digits = text.starts_with(|c: char| c.is_ascii_digit());
-    text.split_at(
-        text.find(|c: char| c.is_ascii_digit() != digits)
-            .unwrap_or(text.len()),
-    )
+    text.split_at(text.find(|c: char| c.is_ascii_digit() != digits).unwrap_or(text.len()))
 }
 
 #[cfg(test)]

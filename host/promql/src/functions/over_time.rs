@@ -51,33 +51,20 @@ pub(super) fn resets(window: &Window<'_>, _: &[f64]) -> Option<f64> {
 }
 
 fn pairs<'a>(window: &Window<'a>) -> impl Iterator<Item = (f64, f64)> + use<'a> {
-    window
-        .samples
-        .windows(2)
-        .map(|pair| (pair[0].value, pair[1].value))
+    window.samples.windows(2).map(|pair| (pair[0].value, pair[1].value))
 }
 
 /// When the largest value was last seen, in Unix seconds.
 pub(super) fn time_of_max(window: &Window<'_>, _: &[f64]) -> Option<f64> {
-    let later = window.samples.iter().reduce(|a, b| {
-        if b.value >= a.value || a.value.is_nan() {
-            b
-        } else {
-            a
-        }
-    });
+    let later =
+        window.samples.iter().reduce(|a, b| if b.value >= a.value || a.value.is_nan() { b } else { a });
     later.map(|sample| sample.at.as_secs_f64())
 }
 
 /// When the smallest value was last seen, in Unix seconds.
 pub(super) fn time_of_min(window: &Window<'_>, _: &[f64]) -> Option<f64> {
-    let later = window.samples.iter().reduce(|a, b| {
-        if b.value <= a.value || a.value.is_nan() {
-            b
-        } else {
-            a
-        }
-    });
+    let later =
+        window.samples.iter().reduce(|a, b| if b.value <= a.value || a.value.is_nan() { b } else { a });
     later.map(|sample| sample.at.as_secs_f64())
 }
 
@@ -85,9 +72,7 @@ pub(super) fn time_of_min(window: &Window<'_>, _: &[f64]) -> Option<f64> {
 pub(super) fn check_smoothing(factors: &[f64]) -> Result<(), String> {
     for (name, symbol, factor) in [("smoothing", "sf", factors[0]), ("trend", "tf", factors[1])] {
         if factor <= 0.0 || factor >= 1.0 {
-            return Err(format!(
-                "invalid {name} factor. Expected: 0 < {symbol} < 1, got: {factor:.6}"
-            ));
+            return Err(format!("invalid {name} factor. Expected: 0 < {symbol} < 1, got: {factor:.6}"));
         }
     }
     Ok(())

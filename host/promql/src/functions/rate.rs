@@ -32,20 +32,12 @@ fn extrapolated(window: &Window<'_>, counter: bool) -> Option<f64> {
     if counter {
         let reset =
             |pair: &[bellwether_model::Sample]| (pair[1].value < pair[0].value).then_some(pair[0].value);
-        window
-            .samples
-            .windows(2)
-            .filter_map(reset)
-            .for_each(|before| change += before);
+        window.samples.windows(2).filter_map(reset).for_each(|before| change += before);
     }
     let sampled = seconds_between(first.at, last.at);
     let average = sampled / (window.samples.len() - 1) as f64;
     let reach = |distance: f64| {
-        if distance >= average * 1.1 {
-            average / 2.0
-        } else {
-            distance
-        }
+        if distance >= average * 1.1 { average / 2.0 } else { distance }
     };
     let mut before = reach(seconds_between(window.start, first.at));
     if counter && change > 0.0 && first.value >= 0.0 {
@@ -60,11 +52,7 @@ pub(super) fn irate(window: &Window<'_>, _: &[f64]) -> Option<f64> {
         return None;
     };
     // After a reset the counter began at zero.
-    let change = if last.value < previous.value {
-        last.value
-    } else {
-        last.value - previous.value
-    };
+    let change = if last.value < previous.value { last.value } else { last.value - previous.value };
     Some(change / seconds_between(previous.at, last.at))
 }
 
@@ -97,19 +85,9 @@ fn linear_regression(window: &Window<'_>, origin: Timestamp) -> Option<Line> {
         return None;
     };
     if window.samples.iter().all(|sample| sample.value == first.value) {
-        let flat = Line {
-            slope: 0.0,
-            intercept: first.value,
-        };
-        let undefined = Line {
-            slope: f64::NAN,
-            intercept: f64::NAN,
-        };
-        return Some(if first.value.is_infinite() {
-            undefined
-        } else {
-            flat
-        });
+        let flat = Line { slope: 0.0, intercept: first.value };
+        let undefined = Line { slope: f64::NAN, intercept: f64::NAN };
+        return Some(if first.value.is_infinite() { undefined } else { flat });
     }
     let [mut x_sum, mut y_sum, mut xy_sum, mut xx_sum] = [KahanSum::default(); 4];
     for sample in window.samples {
@@ -122,8 +100,5 @@ fn linear_regression(window: &Window<'_>, origin: Timestamp) -> Option<Line> {
     let count = window.samples.len() as f64;
     let [x, y, xy, xx] = [x_sum, y_sum, xy_sum, xx_sum].map(KahanSum::total);
     let slope = (xy - x * y / count) / (xx - x * x / count);
-    Some(Line {
-        slope,
-        intercept: y / count - slope * x / count,
-    })
+    Some(Line { slope, intercept: y / count - slope * x / count })
 }

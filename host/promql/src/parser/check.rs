@@ -30,11 +30,7 @@ impl Check<'_> {
             Expr::Subquery(subquery) => match self.ast.value_type(subquery.expr) {
                 ValueType::Vector => Ok(()),
                 other => {
-                    let kind = if other == ValueType::Matrix {
-                        "matrix"
-                    } else {
-                        other.as_str()
-                    };
+                    let kind = if other == ValueType::Matrix { "matrix" } else { other.as_str() };
                     let message = format!("subquery is only allowed on instant vector, got {kind} instead");
                     self.fault(self.ast.span(id), message)
                 }
@@ -62,11 +58,7 @@ impl Check<'_> {
         if got == wanted {
             return Ok(());
         }
-        let message = format!(
-            "expected type {} in {context}, got {}",
-            wanted.as_str(),
-            got.as_str()
-        );
+        let message = format!("expected type {} in {context}, got {}", wanted.as_str(), got.as_str());
         self.fault(self.ast.span(id), message)
     }
 
@@ -75,10 +67,7 @@ impl Check<'_> {
         if selector.matchers.iter().any(|matcher| !matcher.matches_value("")) {
             return Ok(());
         }
-        self.fault(
-            self.ast.span(id),
-            "vector selector must contain at least one non-empty matcher",
-        )
+        self.fault(self.ast.span(id), "vector selector must contain at least one non-empty matcher")
     }
 
     fn binary(&self, id: NodeId, binary: &Binary) -> Result<(), ParseError> {
@@ -89,45 +78,31 @@ impl Check<'_> {
                 return self.fault(self.ast.span(side), message);
             }
         }
-        let (left, right) = (
-            self.ast.value_type(binary.left),
-            self.ast.value_type(binary.right),
-        );
+        let (left, right) = (self.ast.value_type(binary.left), self.ast.value_type(binary.right));
         let vectors = left == ValueType::Vector && right == ValueType::Vector;
         if binary.op.is_set() && !binary.matching.include.is_empty()
             || binary.op.is_set() && binary.matching.cardinality != crate::ast::Cardinality::ManyToMany
         {
-            return self.fault(
-                span,
-                format!("no grouping allowed for {:?} operation", binary.op.as_str()),
-            );
+            return self.fault(span, format!("no grouping allowed for {:?} operation", binary.op.as_str()));
         }
         let filled = binary.matching.fill_left.is_some() || binary.matching.fill_right.is_some();
         if filled && binary.op.is_set() {
             return self.fault(span, "filling in missing series not allowed for set operators");
         }
         if !vectors && filled {
-            return self.fault(
-                span,
-                "filling in missing series only allowed between instant vectors",
-            );
+            return self.fault(span, "filling in missing series only allowed between instant vectors");
         }
         if !vectors && binary.matching.explicit {
             return self.fault(span, "vector matching only allowed between instant vectors");
         }
         if !vectors && binary.op.is_set() {
             let op = binary.op.as_str();
-            return self.fault(
-                span,
-                format!("set operator {op:?} not allowed in binary scalar expression"),
-            );
+            return self.fault(span, format!("set operator {op:?} not allowed in binary scalar expression"));
         }
         let scalars = left == ValueType::Scalar && right == ValueType::Scalar;
         if scalars && binary.op.is_comparison() && !binary.returns_bool {
-            return self.fault(
-                self.operator_span(binary),
-                "comparisons between scalars must use BOOL modifier",
-            );
+            return self
+                .fault(self.operator_span(binary), "comparisons between scalars must use BOOL modifier");
         }
         Ok(())
     }
@@ -156,10 +131,7 @@ impl Check<'_> {
             return self.plugin_call(id, plugin.signature(), args);
         }
         let start = self.ast.span(id).start;
-        let name = Span {
-            start,
-            end: start + function.len() as u32,
-        };
+        let name = Span { start, end: start + function.len() as u32 };
         let message = format!(
             "unknown function with name {function:?}: neither PromQL nor a loaded plugin has a function of that name"
         );
@@ -167,13 +139,7 @@ impl Check<'_> {
     }
 
     fn builtin_call(&self, id: NodeId, builtin: &Builtin, args: &[NodeId]) -> Result<(), ParseError> {
-        self.count(
-            id,
-            builtin.name,
-            args.len(),
-            builtin.required_args(),
-            builtin.most_args(),
-        )?;
+        self.count(id, builtin.name, args.len(), builtin.required_args(), builtin.most_args())?;
         let context = format!("call to function {:?}", builtin.name);
         let last = builtin.args.len().saturating_sub(1);
         for (at, &arg) in args.iter().enumerate() {
@@ -189,21 +155,12 @@ impl Check<'_> {
         args: &[NodeId],
     ) -> Result<(), ParseError> {
         let windows = usize::from(signature.windows);
-        let required = windows
-            + signature
-                .params
-                .iter()
-                .filter(|param| param.default.is_none())
-                .count();
+        let required = windows + signature.params.iter().filter(|param| param.default.is_none()).count();
         let most = windows + signature.params.len();
         self.count(id, &signature.name, args.len(), required, Some(most))?;
         let context = format!("call to function {:?}", signature.name);
         for (at, &arg) in args.iter().enumerate() {
-            let wanted = if at < windows {
-                ValueType::Matrix
-            } else {
-                ValueType::Scalar
-            };
+            let wanted = if at < windows { ValueType::Matrix } else { ValueType::Scalar };
             self.expect_type(arg, wanted, &context)?;
         }
         Ok(())

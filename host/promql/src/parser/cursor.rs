@@ -23,10 +23,7 @@ impl Parser<'_> {
 
     /// Where the token before this one ended.
     pub(super) fn previous_end(&self) -> u32 {
-        self.at
-            .checked_sub(1)
-            .and_then(|at| self.tokens.get(at))
-            .map_or(0, |token| token.span.end)
+        self.at.checked_sub(1).and_then(|at| self.tokens.get(at)).map_or(0, |token| token.span.end)
     }
 
     pub(super) fn peek_is_word(&self, word: &str) -> bool {
@@ -54,11 +51,7 @@ impl Parser<'_> {
         if self.peek().kind == TokenKind::Punct(punct) {
             return Ok(self.advance().span);
         }
-        let expected = if context.is_empty() {
-            String::new()
-        } else {
-            format!("\"{punct}\"")
-        };
+        let expected = if context.is_empty() { String::new() } else { format!("\"{punct}\"") };
         Err(self.unexpected(context, &expected))
     }
 
@@ -97,11 +90,7 @@ impl Parser<'_> {
     }
 
     pub(super) fn too_deep(&self, span: Span) -> ParseError {
-        ParseError::new(
-            self.text,
-            span,
-            format!("expression nests deeper than the limit of {MAX_DEPTH}"),
-        )
+        ParseError::new(self.text, span, format!("expression nests deeper than the limit of {MAX_DEPTH}"))
     }
 
     pub(super) fn span(&self, id: NodeId) -> Span {
@@ -126,12 +115,7 @@ impl Parser<'_> {
             let message = format!("expression has more than the limit of {MAX_NODES} parts");
             return Err(ParseError::new(self.text, span, message));
         }
-        self.nodes.push(Node {
-            span,
-            height,
-            value_type,
-            expr,
-        });
+        self.nodes.push(Node { span, height, value_type, expr });
         Ok(NodeId(self.nodes.len() as u32 - 1))
     }
 

@@ -13,9 +13,7 @@ pub(super) fn is_infix_keyword(word: &str) -> bool {
 
 /// Operators that are written as words.
 pub(super) fn is_set_operator(word: &str) -> bool {
-    ["and", "or", "unless", "atan2"]
-        .iter()
-        .any(|keyword| word.eq_ignore_ascii_case(keyword))
+    ["and", "or", "unless", "atan2"].iter().any(|keyword| word.eq_ignore_ascii_case(keyword))
 }
 
 impl Parser<'_> {
@@ -52,51 +50,24 @@ impl Parser<'_> {
         if returns_bool && !op.is_comparison() {
             return Err(ParseError::new(
                 self.text,
-                Span {
-                    start: operator.start,
-                    end: self.previous_end(),
-                },
+                Span { start: operator.start, end: self.previous_end() },
                 "bool modifier can only be used on comparison operators",
             ));
         }
         let matching = self.matching(op)?;
-        let modifiers = Span {
-            start: operator.start,
-            end: self.previous_end(),
-        };
+        let modifiers = Span { start: operator.start, end: self.previous_end() };
         // `^` alone groups from the right.
         let right = self.expression(op.precedence() + u8::from(op != BinaryOp::Pow))?;
-        if let Some(label) = matching
-            .include
-            .iter()
-            .find(|label| matching.on && matching.labels.contains(label))
+        if let Some(label) =
+            matching.include.iter().find(|label| matching.on && matching.labels.contains(label))
         {
             let message = format!("label {label:?} must not occur in ON and GROUP clause at once");
             return Err(ParseError::new(self.text, modifiers, message));
         }
-        let span = Span {
-            start: self.span(left).start,
-            end: self.span(right).end,
-        };
-        let scalars = [left, right]
-            .iter()
-            .all(|&id| self.value_type(id) == ValueType::Scalar);
-        let value_type = if scalars {
-            ValueType::Scalar
-        } else {
-            ValueType::Vector
-        };
-        self.push(
-            span,
-            value_type,
-            Expr::Binary(Binary {
-                op,
-                returns_bool,
-                left,
-                right,
-                matching,
-            }),
-        )
+        let span = Span { start: self.span(left).start, end: self.span(right).end };
+        let scalars = [left, right].iter().all(|&id| self.value_type(id) == ValueType::Scalar);
+        let value_type = if scalars { ValueType::Scalar } else { ValueType::Vector };
+        self.push(span, value_type, Expr::Binary(Binary { op, returns_bool, left, right, matching }))
     }
 
     fn matching(&mut self, op: BinaryOp) -> Result<VectorMatching, ParseError> {

@@ -22,11 +22,7 @@ impl Parser<'_> {
     /// A vector selector; `name_span` is the word before the braces, at which the cursor still stands.
     pub(super) fn selector(&mut self, name_span: Option<Span>) -> Result<NodeId, ParseError> {
         let start = self.peek().span.start;
-        let mut selector = Selector {
-            name: None,
-            matchers: Vec::new(),
-            shift: Shift::default(),
-        };
+        let mut selector = Selector { name: None, matchers: Vec::new(), shift: Shift::default() };
         if let Some(name) = name_span {
             self.advance();
             selector.name = Some(name.slice(self.text).into());
@@ -34,26 +30,15 @@ impl Parser<'_> {
         if self.take_punct("{") {
             self.matchers(&mut selector)?;
         }
-        let span = Span {
-            start,
-            end: self.previous_end(),
-        };
+        let span = Span { start, end: self.previous_end() };
         if let Some(name) = &selector.name {
-            let other = selector
-                .matchers
-                .iter()
-                .find(|matcher| matcher.name() == METRIC_NAME);
+            let other = selector.matchers.iter().find(|matcher| matcher.name() == METRIC_NAME);
             if let Some(other) = other.filter(|_| name_span.is_some()) {
-                let message = format!(
-                    "metric name must not be set twice: {:?} or {:?}",
-                    &**name,
-                    other.value()
-                );
+                let message =
+                    format!("metric name must not be set twice: {:?} or {:?}", &**name, other.value());
                 return Err(ParseError::new(self.text, span, message));
             }
-            selector
-                .matchers
-                .push(Matcher::equal(METRIC_NAME, Arc::clone(name)));
+            selector.matchers.push(Matcher::equal(METRIC_NAME, Arc::clone(name)));
         }
         self.push(span, ValueType::Vector, Expr::Selector(selector))
     }
@@ -84,10 +69,7 @@ impl Parser<'_> {
     fn quoted_name(&self, token: &Token, selector: &mut Selector) -> Result<(), ParseError> {
         let name: Arc<str> = unquote(token.span.slice(self.text)).into();
         if let Some(other) = &selector.name {
-            let message = format!(
-                "metric name must not be set twice: {:?} or {:?}",
-                &**other, &*name
-            );
+            let message = format!("metric name must not be set twice: {:?} or {:?}", &**other, &*name);
             return Err(ParseError::new(self.text, token.span, message));
         }
         selector.name = Some(name);
@@ -96,11 +78,7 @@ impl Parser<'_> {
 
     fn matcher(&mut self, name: &Token) -> Result<Matcher, ParseError> {
         let label = name.span.slice(self.text);
-        let label = if name.kind == TokenKind::String {
-            unquote(label)
-        } else {
-            label.to_owned()
-        };
+        let label = if name.kind == TokenKind::String { unquote(label) } else { label.to_owned() };
         let op = match self.peek().kind {
             TokenKind::Punct("=") => MatchOp::Equal,
             TokenKind::Op("!=") => MatchOp::NotEqual,
@@ -138,25 +116,13 @@ impl Parser<'_> {
                 Some(self.positive_duration("subquery or range selector")?)
             };
             let end = self.expect_punct("]", "subquery or range selector")?.end;
-            let subquery = Subquery {
-                expr,
-                range_ms,
-                step_ms,
-                shift: Shift::default(),
-            };
+            let subquery = Subquery { expr, range_ms, step_ms, shift: Shift::default() };
             return self.push(Span { start, end }, ValueType::Matrix, Expr::Subquery(subquery));
         }
         let end = self.expect_punct("]", "subquery or range selector")?.end;
-        let place = Span {
-            start: open.start,
-            end,
-        };
+        let place = Span { start: open.start, end };
         let Expr::Selector(selector) = &self.nodes[expr.0 as usize].expr else {
-            return Err(ParseError::new(
-                self.text,
-                place,
-                "ranges only allowed for vector selectors",
-            ));
+            return Err(ParseError::new(self.text, place, "ranges only allowed for vector selectors"));
         };
         let misplaced = if selector.shift.offset_ms.is_some() {
             Some("no offset modifiers allowed before range")
@@ -166,29 +132,15 @@ impl Parser<'_> {
         if let Some(message) = misplaced {
             return Err(ParseError::new(self.text, place, message));
         }
-        self.push(
-            Span { start, end },
-            ValueType::Matrix,
-            Expr::Window {
-                selector: expr,
-                range_ms,
-            },
-        )
+        self.push(Span { start, end }, ValueType::Matrix, Expr::Window { selector: expr, range_ms })
     }
 
     fn positive_duration(&mut self, context: &str) -> Result<i64, ParseError> {
         let start = self.peek().span.start;
         let millis = self.signed_duration(context)?;
         if millis <= 0 {
-            let span = Span {
-                start,
-                end: self.previous_end(),
-            };
-            return Err(ParseError::new(
-                self.text,
-                span,
-                "duration must be greater than 0",
-            ));
+            let span = Span { start, end: self.previous_end() };
+            return Err(ParseError::new(self.text, span, "duration must be greater than 0"));
         }
         Ok(millis)
     }
@@ -222,19 +174,9 @@ impl Parser<'_> {
         let (shift, target) = self.shift_of(expr, "offset modifier")?;
         if shift.offset_ms.is_some() {
             let span = self.span(expr);
-            return Err(ParseError::new(
-                self.text,
-                span,
-                "offset may not be set multiple times",
-            ));
+            return Err(ParseError::new(self.text, span, "offset may not be set multiple times"));
         }
-        self.set_shift(
-            target,
-            Shift {
-                offset_ms: Some(offset_ms),
-                ..shift
-            },
-        );
+        self.set_shift(target, Shift { offset_ms: Some(offset_ms), ..shift });
         self.nodes[expr.0 as usize].span.end = end;
         Ok(expr)
     }
@@ -246,19 +188,9 @@ impl Parser<'_> {
         let (shift, target) = self.shift_of(expr, "@ modifier")?;
         if shift.at.is_some() {
             let span = self.span(expr);
-            return Err(ParseError::new(
-                self.text,
-                span,
-                "@ <timestamp> may not be set multiple times",
-            ));
+            return Err(ParseError::new(self.text, span, "@ <timestamp> may not be set multiple times"));
         }
-        self.set_shift(
-            target,
-            Shift {
-                at: Some(at),
-                ..shift
-            },
-        );
+        self.set_shift(target, Shift { at: Some(at), ..shift });
         self.nodes[expr.0 as usize].span.end = end;
         Ok(expr)
     }

@@ -28,10 +28,7 @@ fn prints_as_prometheus_lays_it_out() {
     for (text, printed) in [
         ("sum(rate(x[5m]))by(job)", "sum by (job) (rate(x[5m]))"),
         ("a+on(b)group_left(c)d*2", "a + on (b) group_left (c) d * 2"),
-        (
-            "x{a='b',c!~\"d\"}[5m:1m]offset 90s",
-            "x{a=\"b\",c!~\"d\"}[5m:1m] offset 1m30s",
-        ),
+        ("x{a='b',c!~\"d\"}[5m:1m]offset 90s", "x{a=\"b\",c!~\"d\"}[5m:1m] offset 1m30s"),
         ("x@12.5 offset-1h", "x @ 12.500 offset -1h"),
         ("TOPK(3,x)", "topk(3, x)"),
         ("a >bool 1", "a > bool 1"),
@@ -48,9 +45,7 @@ fn prints_as_prometheus_lays_it_out() {
 fn operators_bind_as_in_prometheus() {
     let root_op = |text: &str| {
         let ast = parsed(text);
-        let Expr::Binary(binary) = ast.expr(ast.root()) else {
-            panic!("{text} has no operator")
-        };
+        let Expr::Binary(binary) = ast.expr(ast.root()) else { panic!("{text} has no operator") };
         binary.op.as_str()
     };
     assert_eq!(root_op("a or b and c"), "or");
@@ -59,13 +54,8 @@ fn operators_bind_as_in_prometheus() {
     assert_eq!(root_op("-a * b"), "*");
     assert_eq!(root_op("a unless b or c"), "or");
     let ast = parsed("2 ^ 3 ^ 4");
-    let Expr::Binary(outer) = ast.expr(ast.root()) else {
-        panic!("no operator")
-    };
-    assert!(
-        matches!(ast.expr(outer.right), Expr::Binary(_)),
-        "^ groups from the right"
-    );
+    let Expr::Binary(outer) = ast.expr(ast.root()) else { panic!("no operator") };
+    assert!(matches!(ast.expr(outer.right), Expr::Binary(_)), "^ groups from the right");
 }
 
 #[test]
@@ -96,39 +86,15 @@ fn errors_have_place_and_words_of_prometheus() {
             "rate(x)",
             "1:6: parse error: expected type range vector in call to function \"rate\", got instant vector",
         ),
-        (
-            "x{a=b}",
-            "1:5: parse error: unexpected identifier \"b\" in label matching, expected string",
-        ),
+        ("x{a=b}", "1:5: parse error: unexpected identifier \"b\" in label matching, expected string"),
         ("sum(", "1:5: parse error: unclosed left parenthesis"),
-        (
-            "x[5mm]",
-            "1:3: parse error: bad number or duration syntax: \"5mm\"",
-        ),
-        (
-            "{x=~\".*\"}",
-            "1:1: parse error: vector selector must contain at least one non-empty matcher",
-        ),
-        (
-            "foo and 1",
-            "1:1: parse error: set operator \"and\" not allowed in binary scalar expression",
-        ),
-        (
-            "1 == 1",
-            "1:3: parse error: comparisons between scalars must use BOOL modifier",
-        ),
-        (
-            "x offset 1m offset 2m",
-            "1:1: parse error: offset may not be set multiple times",
-        ),
-        (
-            "(x)[5m]",
-            "1:4: parse error: ranges only allowed for vector selectors",
-        ),
-        (
-            "topk(x, y)",
-            "1:6: parse error: expected type scalar in aggregation parameter, got instant vector",
-        ),
+        ("x[5mm]", "1:3: parse error: bad number or duration syntax: \"5mm\""),
+        ("{x=~\".*\"}", "1:1: parse error: vector selector must contain at least one non-empty matcher"),
+        ("foo and 1", "1:1: parse error: set operator \"and\" not allowed in binary scalar expression"),
+        ("1 == 1", "1:3: parse error: comparisons between scalars must use BOOL modifier"),
+        ("x offset 1m offset 2m", "1:1: parse error: offset may not be set multiple times"),
+        ("(x)[5m]", "1:4: parse error: ranges only allowed for vector selectors"),
+        ("topk(x, y)", "1:6: parse error: expected type scalar in aggregation parameter, got instant vector"),
     ] {
         assert_eq!(error(text), message, "{text}");
     }
@@ -137,23 +103,15 @@ fn errors_have_place_and_words_of_prometheus() {
 #[test]
 fn unknown_functions_are_named_with_their_place() {
     let message = error("1 + zscore(x[1h])");
-    assert!(
-        message.starts_with("1:5: parse error: unknown function with name \"zscore\""),
-        "{message}"
-    );
+    assert!(message.starts_with("1:5: parse error: unknown function with name \"zscore\""), "{message}");
     assert!(message.contains("plugin"), "{message}");
 }
 
 #[test]
 fn keywords_are_names_where_prometheus_takes_them() {
-    for text in [
-        "sum",
-        "by",
-        "offset",
-        "start + end",
-        "x{on=\"a\", by=\"b\"}",
-        "sum by (sum, offset, bool) (min)",
-    ] {
+    for text in
+        ["sum", "by", "offset", "start + end", "x{on=\"a\", by=\"b\"}", "sum by (sum, offset, bool) (min)"]
+    {
         assert_round_trip(text);
     }
     assert!(error("on").contains("unexpected <on>"));
@@ -181,10 +139,7 @@ fn queries_of_many_parts_are_refused() {
     let calls = format!("label_join(x, {}\"a\")", "\"a\",".repeat(60_000));
     assert!(error(&calls).contains("more than the limit of"), "too many nodes");
     let matchers = format!("x{{{}}}", "a=~\"b\",".repeat(300));
-    assert!(
-        error(&matchers).contains("more than the limit of"),
-        "too many regular expressions"
-    );
+    assert!(error(&matchers).contains("more than the limit of"), "too many regular expressions");
 }
 
 #[test]
@@ -195,25 +150,14 @@ fn long_queries_are_refused() {
 fn expression() -> impl Strategy<Value = String> {
     let label = prop::sample::select(vec!["job", "a", "\"b.c\"", "on", "__name__"]);
     let selector = (
-        prop::sample::select(vec![
-            "up",
-            "sum",
-            "x:y",
-            "{\"a b\"}",
-            "{a=\"b\\n\"}",
-            "up{job!=\"\"}",
-        ]),
+        prop::sample::select(vec!["up", "sum", "x:y", "{\"a b\"}", "{a=\"b\\n\"}", "up{job!=\"\"}"]),
         any::<bool>(),
     )
         .prop_map(|(name, fixed)| format!("{name}{}", if fixed { " @ 1.5 offset -5m" } else { "" }));
-    let number = prop::sample::select(vec![
-        "1", "-2.5", "1e300", "0x1F", "Inf", "-Inf", "NaN", "5m", "1e-7",
-    ]);
+    let number = prop::sample::select(vec!["1", "-2.5", "1e300", "0x1F", "Inf", "-Inf", "NaN", "5m", "1e-7"]);
     let leaf = prop_oneof![selector, number.prop_map(str::to_owned)];
     leaf.prop_recursive(5, 40, 3, move |inner| {
-        let vector = inner
-            .clone()
-            .prop_map(|text| format!("vector(scalar(vector(1) or up)) + ({text})"));
+        let vector = inner.clone().prop_map(|text| format!("vector(scalar(vector(1) or up)) + ({text})"));
         let op = prop::sample::select(vec!["+", "-", "*", "/", "%", "^", "atan2", "> bool", "== bool"]);
         prop_oneof![
             (inner.clone(), op, inner.clone()).prop_map(|(a, op, b)| format!("{a} {op} {b}")),

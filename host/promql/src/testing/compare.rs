@@ -25,17 +25,10 @@ fn notes(kind: &str, expected: &Notes, got: &[String]) -> Result<(), String> {
     if expected.wanted.is_empty() {
         return Ok(());
     }
-    if let Some(extra) = got
-        .iter()
-        .find(|note| !expected.wanted.iter().any(|wanted| wanted.matches(note)))
-    {
+    if let Some(extra) = got.iter().find(|note| !expected.wanted.iter().any(|wanted| wanted.matches(note))) {
         return Err(format!("unexpected {kind}: {extra}"));
     }
-    match expected
-        .wanted
-        .iter()
-        .find(|wanted| !got.iter().any(|note| wanted.matches(note)))
-    {
+    match expected.wanted.iter().find(|wanted| !got.iter().any(|note| wanted.matches(note))) {
         Some(missing) => Err(format!("missing {kind}: {missing:?}, got {got:?}")),
         None => Ok(()),
     }
@@ -78,23 +71,16 @@ fn vector(eval: &Eval, samples: &[InstantSample]) -> Result<(), String> {
     if eval.scalar.is_some() {
         return Err("expected a scalar, got a vector".to_owned());
     }
-    if let Some(extra) = samples
-        .iter()
-        .find(|sample| !eval.series.iter().any(|line| line.labels == sample.labels))
+    if let Some(extra) =
+        samples.iter().find(|sample| !eval.series.iter().any(|line| line.labels == sample.labels))
     {
-        return Err(format!(
-            "unexpected series {} with {}",
-            extra.labels, extra.sample.value
-        ));
+        return Err(format!("unexpected series {} with {}", extra.labels, extra.sample.value));
     }
     for (place, line) in eval.series.iter().enumerate() {
         let found = samples.iter().position(|sample| sample.labels == line.labels);
         let found = found.ok_or_else(|| format!("missing series {}", line.labels))?;
         if eval.ordered && found != place {
-            return Err(format!(
-                "series {} is number {found}, expected {place}",
-                line.labels
-            ));
+            return Err(format!("series {} is number {found}, expected {place}", line.labels));
         }
         let Some(Item::Float(wanted)) = line.items.first() else {
             return Err(format!("series {} is expected without a float", line.labels));
@@ -112,10 +98,7 @@ fn matrix(lines: &[SeriesLine], series: &[Series], start: Timestamp, step_ms: i6
         .collect();
     let labels = |wanted: &Labels| expected.iter().any(|(labels, _)| *labels == wanted);
     if let Some(extra) = series.iter().find(|series| !labels(&series.labels)) {
-        return Err(format!(
-            "unexpected series {} with {:?}",
-            extra.labels, extra.samples
-        ));
+        return Err(format!("unexpected series {} with {:?}", extra.labels, extra.samples));
     }
     for (labels, points) in &expected {
         let found = series.iter().find(|series| series.labels == **labels);
@@ -143,21 +126,13 @@ fn same_points(labels: &Labels, expected: &[Sample], got: &[Sample]) -> Result<(
         return Err(format!("series {labels}: expected {expected:?}, got {got:?}"));
     }
     for (wanted, got) in expected.iter().zip(got) {
-        same_value(
-            wanted.value,
-            got.value,
-            &format_args!("{labels} at {}", wanted.at),
-        )?;
+        same_value(wanted.value, got.value, &format_args!("{labels} at {}", wanted.at))?;
     }
     Ok(())
 }
 
 fn same_value(wanted: f64, got: f64, what: &dyn std::fmt::Display) -> Result<(), String> {
-    if almost_equal(wanted, got) {
-        Ok(())
-    } else {
-        Err(format!("{what}: expected {wanted}, got {got}"))
-    }
+    if almost_equal(wanted, got) { Ok(()) } else { Err(format!("{what}: expected {wanted}, got {got}")) }
 }
 
 fn almost_equal(a: f64, b: f64) -> bool {

@@ -14,10 +14,7 @@ pub struct MemoryStore {
 impl MemoryStore {
     /// Writes a value; one at the same time is replaced.
     pub fn put(&mut self, labels: &Labels, sample: Sample) {
-        self.series
-            .entry(labels.clone())
-            .or_default()
-            .insert(sample.at, sample.value);
+        self.series.entry(labels.clone()).or_default().insert(sample.at, sample.value);
     }
 
     fn matching<'a>(
@@ -26,20 +23,12 @@ impl MemoryStore {
         start: Timestamp,
         end: Timestamp,
     ) -> impl Iterator<Item = Series> + 'a {
-        let matching = self
-            .series
-            .iter()
-            .filter(|(labels, _)| all_match(matchers, labels));
+        let matching = self.series.iter().filter(|(labels, _)| all_match(matchers, labels));
         let in_range = move |(labels, samples): (&Labels, &BTreeMap<Timestamp, f64>)| {
             let range = if start <= end { start..=end } else { end..=end };
-            let samples: Vec<Sample> = samples
-                .range(range)
-                .map(|(&at, &value)| Sample::new(at, value))
-                .collect();
-            Series {
-                labels: labels.clone(),
-                samples,
-            }
+            let samples: Vec<Sample> =
+                samples.range(range).map(|(&at, &value)| Sample::new(at, value)).collect();
+            Series { labels: labels.clone(), samples }
         };
         matching.map(in_range).filter(|series| !series.samples.is_empty())
     }
@@ -69,9 +58,6 @@ impl Queryable for MemoryStore {
         start: Timestamp,
         end: Timestamp,
     ) -> Result<Vec<Labels>, QueryError> {
-        Ok(self
-            .matching(matchers, start, end)
-            .map(|series| series.labels)
-            .collect())
+        Ok(self.matching(matchers, start, end).map(|series| series.labels).collect())
     }
 }

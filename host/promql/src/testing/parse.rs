@@ -58,11 +58,7 @@ pub(super) enum CommandKind {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum When {
     Instant(Timestamp),
-    Range {
-        start: Timestamp,
-        end: Timestamp,
-        step_ms: i64,
-    },
+    Range { start: Timestamp, end: Timestamp, step_ms: i64 },
 }
 
 /// A query and what is expected of it.
@@ -110,11 +106,8 @@ pub(super) type BadLine = (usize, String);
 
 /// All commands of a script.
 pub(super) fn commands(text: &str) -> Result<Vec<Command>, BadLine> {
-    let lines: Vec<(usize, &str)> = text
-        .lines()
-        .enumerate()
-        .map(|(at, line)| (at + 1, line.trim()))
-        .collect();
+    let lines: Vec<(usize, &str)> =
+        text.lines().enumerate().map(|(at, line)| (at + 1, line.trim())).collect();
     let mut commands = Vec::new();
     let mut rest = lines.as_slice();
     while let [(line, head), tail @ ..] = rest {
@@ -122,16 +115,9 @@ pub(super) fn commands(text: &str) -> Result<Vec<Command>, BadLine> {
             rest = tail;
             continue;
         }
-        let length = tail
-            .iter()
-            .take_while(|(_, text)| !text.is_empty() && !is_command(text))
-            .count();
+        let length = tail.iter().take_while(|(_, text)| !text.is_empty() && !is_command(text)).count();
         let (body, after) = tail.split_at(length);
-        let body: Vec<_> = body
-            .iter()
-            .filter(|(_, text)| !text.starts_with('#'))
-            .copied()
-            .collect();
+        let body: Vec<_> = body.iter().filter(|(_, text)| !text.starts_with('#')).copied().collect();
         let kind =
             command(head, &body).map_err(|(at, message)| (if at == 0 { *line } else { at }, message))?;
         commands.push(Command { line: *line, kind });
@@ -142,9 +128,7 @@ pub(super) fn commands(text: &str) -> Result<Vec<Command>, BadLine> {
 
 fn is_command(line: &str) -> bool {
     line == "clear"
-        || ["load ", "load_with_nhcb ", "eval ", "eval_"]
-            .iter()
-            .any(|head| line.starts_with(head))
+        || ["load ", "load_with_nhcb ", "eval ", "eval_"].iter().any(|head| line.starts_with(head))
 }
 
 fn command(head: &str, body: &[(usize, &str)]) -> Result<CommandKind, BadLine> {
@@ -172,12 +156,7 @@ fn load(with_nhcb: bool, step: &str, body: &[(usize, &str)]) -> Result<CommandKi
             series.push(series_line(text).map_err(|message| (line, message))?);
         }
     }
-    Ok(CommandKind::Load {
-        step_ms,
-        with_nhcb,
-        series,
-        start_times,
-    })
+    Ok(CommandKind::Load { step_ms, with_nhcb, series, start_times })
 }
 
 fn eval(word: &str, rest: &str, body: &[(usize, &str)]) -> Result<Eval, BadLine> {
@@ -191,14 +170,8 @@ fn eval(word: &str, rest: &str, body: &[(usize, &str)]) -> Result<Eval, BadLine>
         window: None,
         ordered: word == "eval_ordered",
         failure: (word == "eval_fail").then(Vec::new),
-        warnings: Notes {
-            some: word == "eval_warn",
-            ..Notes::default()
-        },
-        infos: Notes {
-            some: word == "eval_info",
-            ..Notes::default()
-        },
+        warnings: Notes { some: word == "eval_warn", ..Notes::default() },
+        infos: Notes { some: word == "eval_info", ..Notes::default() },
     };
     for &(line, text) in body {
         expectation(&mut eval, text).map_err(|message| (line, message))?;
@@ -209,9 +182,7 @@ fn eval(word: &str, rest: &str, body: &[(usize, &str)]) -> Result<Eval, BadLine>
 fn when(rest: &str) -> Result<(When, &str), String> {
     let mut words = rest;
     let mut next = || -> Result<&str, String> {
-        let (word, tail) = words
-            .split_once(char::is_whitespace)
-            .ok_or("eval is not complete")?;
+        let (word, tail) = words.split_once(char::is_whitespace).ok_or("eval is not complete")?;
         words = tail.trim_start();
         Ok(word)
     };
@@ -220,10 +191,8 @@ fn when(rest: &str) -> Result<(When, &str), String> {
             let Some(at) = words.strip_prefix("at ") else {
                 return instant(0, words);
             };
-            let (time, query) = at
-                .trim_start()
-                .split_once(char::is_whitespace)
-                .ok_or("eval without a query")?;
+            let (time, query) =
+                at.trim_start().split_once(char::is_whitespace).ok_or("eval without a query")?;
             instant(duration_ms(time)?, query.trim_start())
         }
         "range" => {
@@ -248,9 +217,7 @@ fn instant(at_ms: i64, query: &str) -> Result<(When, &str), String> {
 
 fn expectation(eval: &mut Eval, text: &str) -> Result<(), String> {
     if let Some(legacy) = text.strip_prefix("expected_fail_message") {
-        eval.failure
-            .get_or_insert_default()
-            .push(Wanted::Text(legacy.trim().to_owned()));
+        eval.failure.get_or_insert_default().push(Wanted::Text(legacy.trim().to_owned()));
         return Ok(());
     }
     if let Some(legacy) = text.strip_prefix("expected_fail_regexp") {
@@ -308,9 +275,7 @@ fn window(text: &str) -> Result<(Timestamp, i64), String> {
 }
 
 fn wanted_pattern(pattern: &str) -> Result<Wanted, String> {
-    Regex::new(pattern.trim())
-        .map(Wanted::Pattern)
-        .map_err(|error| error.to_string())
+    Regex::new(pattern.trim()).map(Wanted::Pattern).map_err(|error| error.to_string())
 }
 
 /// A duration or a number of seconds.
@@ -330,10 +295,7 @@ fn number(text: &str) -> Option<f64> {
 /// `metric{label="value"} 1 2+3x4 _ stale`
 fn series_line(text: &str) -> Result<SeriesLine, String> {
     let end = description_end(text);
-    Ok(SeriesLine {
-        labels: labels(&text[..end])?,
-        items: items(&text[end..])?,
-    })
+    Ok(SeriesLine { labels: labels(&text[..end])?, items: items(&text[end..])? })
 }
 
 /// Where the name and the labels end.
@@ -371,19 +333,10 @@ fn labels(description: &str) -> Result<Labels, String> {
     let Expr::Selector(selector) = ast.expr(ast.root()) else {
         return Err(format!("{description:?} is no series"));
     };
-    if selector
-        .matchers
-        .iter()
-        .any(|matcher| matcher.op() != MatchOp::Equal)
-    {
+    if selector.matchers.iter().any(|matcher| matcher.op() != MatchOp::Equal) {
         return Err(format!("{description:?} is no series"));
     }
-    Ok(Labels::from_pairs(
-        selector
-            .matchers
-            .iter()
-            .map(|matcher| (matcher.name(), matcher.value())),
-    ))
+    Ok(Labels::from_pairs(selector.matchers.iter().map(|matcher| (matcher.name(), matcher.value()))))
 }
 
 fn items(text: &str) -> Result<Vec<Item>, String> {
@@ -439,9 +392,7 @@ fn push_item(item: &str, items: &mut Vec<Item>) -> Result<(), String> {
 
 /// `1+2x3` into `1+2` and 3.
 fn split_repetition(item: &str) -> (&str, Option<usize>) {
-    let split = item
-        .rsplit_once('x')
-        .and_then(|(base, times)| Some((base, times.parse().ok()?)));
+    let split = item.rsplit_once('x').and_then(|(base, times)| Some((base, times.parse().ok()?)));
     split.map_or((item, None), |(base, times)| (base, Some(times)))
 }
 

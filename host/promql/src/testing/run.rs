@@ -72,12 +72,7 @@ impl Runner {
     }
 
     fn finding(&self, line: usize, query: &str, reason: String) -> Finding {
-        Finding {
-            file: self.file.clone(),
-            line,
-            query: query.to_owned(),
-            reason,
-        }
+        Finding { file: self.file.clone(), line, query: query.to_owned(), reason }
     }
 
     fn command(&mut self, command: Command) {
@@ -87,12 +82,7 @@ impl Runner {
                 self.histograms.clear();
                 self.start_times = false;
             }
-            CommandKind::Load {
-                step_ms,
-                with_nhcb,
-                series,
-                start_times,
-            } => {
+            CommandKind::Load { step_ms, with_nhcb, series, start_times } => {
                 self.start_times |= start_times;
                 series.iter().for_each(|line| self.load(line, step_ms, with_nhcb));
             }
@@ -121,10 +111,7 @@ impl Runner {
         if line.items.contains(&Item::Histogram) {
             self.histograms.push(line.labels.clone());
         }
-        let name = line
-            .labels
-            .metric_name()
-            .and_then(|name| name.strip_suffix("_bucket"));
+        let name = line.labels.metric_name().and_then(|name| name.strip_suffix("_bucket"));
         if let (true, Some(name)) = (with_nhcb, name) {
             let mut native = line.labels.to_builder();
             native.set(METRIC_NAME, name).remove(BUCKET_LABEL);
@@ -133,11 +120,7 @@ impl Runner {
     }
 
     fn eval(&self, eval: &Eval) -> Result<(), Miss> {
-        if eval
-            .series
-            .iter()
-            .any(|line| line.items.contains(&Item::Histogram))
-        {
+        if eval.series.iter().any(|line| line.items.contains(&Item::Histogram)) {
             return Err(Miss::Skipped(NEEDS_HISTOGRAMS));
         }
         let query = match self.engine.prepare(&eval.query) {
@@ -186,14 +169,8 @@ impl Runner {
         {
             return Ok(());
         }
-        let range = Range {
-            start: at - STEP,
-            end: at + STEP,
-            step: STEP,
-        };
-        let steps = self
-            .engine
-            .range(query, &self.store, range.start, range.end, range.step);
+        let range = Range { start: at - STEP, end: at + STEP, step: STEP };
+        let steps = self.engine.range(query, &self.store, range.start, range.end, range.step);
         let steps = steps.map_err(|error| format!("as a range query: {error}"))?;
         let Value::Matrix(series) = steps.value else {
             return Err("range query without a matrix".to_owned());
@@ -209,10 +186,7 @@ impl Runner {
 
 fn sample_at(series: &Series, at: Timestamp) -> Option<InstantSample> {
     let sample = series.samples.iter().find(|sample| sample.at == at)?;
-    Some(InstantSample {
-        labels: series.labels.clone(),
-        sample: *sample,
-    })
+    Some(InstantSample { labels: series.labels.clone(), sample: *sample })
 }
 
 /// A failure passes where it was expected, with the expected text.
@@ -221,18 +195,14 @@ fn settle(eval: &Eval, failure: &Failure) -> Result<(), Miss> {
     match &eval.failure {
         None => Err(Miss::Failed(format!("unexpected error: {text}"))),
         Some(wanted) => match wanted.iter().find(|wanted| !wanted.matches(&text)) {
-            Some(wanted) => Err(Miss::Failed(format!(
-                "expected the error {wanted:?}, got: {text}"
-            ))),
+            Some(wanted) => Err(Miss::Failed(format!("expected the error {wanted:?}, got: {text}"))),
             None => Ok(()),
         },
     }
 }
 
 fn is_histogram_function(error: &ParseError) -> bool {
-    error
-        .message
-        .starts_with("unknown function with name \"histogram_")
+    error.message.starts_with("unknown function with name \"histogram_")
 }
 
 fn looks_at_steps(query: &Query) -> bool {

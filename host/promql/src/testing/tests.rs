@@ -49,23 +49,14 @@ fn upstream_operators_pass_but_for_native_histograms() {
         return;
     };
     assert_passes(&report);
-    assert!(
-        report
-            .skipped
-            .iter()
-            .all(|finding| finding.reason == "needs native histograms")
-    );
+    assert!(report.skipped.iter().all(|finding| finding.reason == "needs native histograms"));
 }
 
 #[test]
 fn own_cases_pass() {
     let folder = folder("tests/promql");
-    let mut scripts: Vec<PathBuf> = folder
-        .read_dir()
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.is_file())
-        .collect();
+    let mut scripts: Vec<PathBuf> =
+        folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect();
     scripts.sort();
     assert!(!scripts.is_empty(), "no scripts in {}", folder.display());
     for script in scripts {
@@ -82,11 +73,7 @@ fn wrong_expectations_fail_with_their_line() {
     assert_eq!(report.passed, 1);
     let lines: Vec<usize> = report.failures.iter().map(|finding| finding.line).collect();
     assert_eq!(lines, [4, 7]);
-    assert!(
-        report.failures[0].to_string().starts_with("made-up:4: x: "),
-        "{}",
-        report.failures[0]
-    );
+    assert!(report.failures[0].to_string().starts_with("made-up:4: x: "), "{}", report.failures[0]);
 }
 
 #[test]
@@ -110,21 +97,14 @@ fn native_histograms_are_skipped_by_name() {
                   eval instant at 1m h\n\neval instant at 1m n\n\neval instant at 1m histogram_count(vector(1))\n\n\
                   eval instant at 1m h_bucket\n  h_bucket{le=\"+Inf\"} 2\n";
     let report = run_text("made-up", script);
-    assert_eq!(
-        (report.passed, report.skipped.len(), report.failures.len()),
-        (1, 3, 0)
-    );
+    assert_eq!((report.passed, report.skipped.len(), report.failures.len()), (1, 3, 0));
 }
 
 #[test]
 fn lines_that_cannot_be_read_are_failures() {
-    for script in [
-        "load\n  x 1",
-        "load 1m\n  x 1x99999999",
-        "evaluate x",
-        "eval instant at x",
-        "load 1m\n  x{ 1",
-    ] {
+    for script in
+        ["load\n  x 1", "load 1m\n  x 1x99999999", "evaluate x", "eval instant at x", "load 1m\n  x{ 1"]
+    {
         let report = run_text("made-up", script);
         assert_eq!(report.failures.len(), 1, "{script}");
     }

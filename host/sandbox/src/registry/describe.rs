@@ -48,22 +48,12 @@ pub(super) async fn driver(
     let mut store = fresh_store(plugin, pre.engine());
     let described = store::bounded(plugin.limits.describe, async {
         let bindings = pre.instantiate_async(&mut store).await?;
-        bindings
-            .bellwether_driver_driver()
-            .call_describe(&mut store)
-            .await
+        bindings.bellwether_driver_driver().call_describe(&mut store).await
     });
     let info = described.await.map_err(|stop| stopped(plugin, &store, stop))?;
     let mut description = about(info.about)?;
-    if let Some(secret) = description
-        .settings
-        .iter()
-        .find(|setting| setting.kind == SettingKind::Secret)
-    {
-        return Err(format!(
-            "wants the secret {}, but drivers can send nothing",
-            secret.name
-        ));
+    if let Some(secret) = description.settings.iter().find(|setting| setting.kind == SettingKind::Secret) {
+        return Err(format!("wants the secret {}, but drivers can send nothing", secret.name));
     }
     if info.max_frame == 0 || info.max_frame > MAX_FRAME_BYTES {
         return Err(format!(
@@ -71,16 +61,8 @@ pub(super) async fn driver(
             info.max_frame
         ));
     }
-    unique(
-        "metric",
-        info.metrics.iter().map(|metric| metric.name.as_str()),
-        is_metric_name,
-    )?;
-    unique(
-        "event",
-        info.events.iter().map(|event| event.kind.as_str()),
-        is_snake_case,
-    )?;
+    unique("metric", info.metrics.iter().map(|metric| metric.name.as_str()), is_metric_name)?;
+    unique("event", info.events.iter().map(|event| event.kind.as_str()), is_snake_case)?;
     description.provides = info.metrics.iter().map(|metric| metric.name.clone()).collect();
     let driver = DriverInfo {
         name: description.name.clone(),
@@ -103,22 +85,12 @@ pub(super) async fn detector(
     let mut store = fresh_store(plugin, pre.engine());
     let described = store::bounded(plugin.limits.describe, async {
         let bindings = pre.instantiate_async(&mut store).await?;
-        bindings
-            .bellwether_detector_functions()
-            .call_describe(&mut store)
-            .await
+        bindings.bellwether_detector_functions().call_describe(&mut store).await
     });
     let (said, functions) = described.await.map_err(|stop| stopped(plugin, &store, stop))?;
     let mut description = about(said)?;
-    unique(
-        "function",
-        functions.iter().map(|function| function.name.as_str()),
-        is_snake_case,
-    )?;
-    if let Some(odd) = functions
-        .iter()
-        .find(|function| !(1..=2).contains(&function.windows))
-    {
+    unique("function", functions.iter().map(|function| function.name.as_str()), is_snake_case)?;
+    if let Some(odd) = functions.iter().find(|function| !(1..=2).contains(&function.windows)) {
         return Err(format!(
             "has the function {} with {} windows; 1 or 2 are possible",
             odd.name, odd.windows
@@ -136,10 +108,7 @@ pub(super) async fn receiver(
     let mut store = fresh_store(plugin, pre.engine());
     let described = store::bounded(plugin.limits.describe, async {
         let bindings = pre.instantiate_async(&mut store).await?;
-        bindings
-            .bellwether_receiver_receiver()
-            .call_describe(&mut store)
-            .await
+        bindings.bellwether_receiver_receiver().call_describe(&mut store).await
     });
     let info = described.await.map_err(|stop| stopped(plugin, &store, stop))?;
     let mut description = about(info.about)?;
@@ -147,11 +116,7 @@ pub(super) async fn receiver(
     let templates = info.templates.iter().map(|template| template.name.as_str());
     unique("setting or template", settings.chain(templates), is_snake_case)?;
     description.wants_hosts = wanted_hosts(&info.wants_hosts)?;
-    description.provides = info
-        .templates
-        .iter()
-        .map(|template| template.name.clone())
-        .collect();
+    description.provides = info.templates.iter().map(|template| template.name.clone()).collect();
     let receiver = ReceiverInfo {
         settings: description.settings.clone(),
         templates: info.templates.into_iter().map(template).collect(),
@@ -163,48 +128,28 @@ pub(super) async fn receiver(
 
 fn fresh_store(plugin: &Arc<PluginContext>, engine: &wasmtime::Engine) -> wasmtime::Store<HostState> {
     let memory_limit_bytes = plugin.limits.describe_memory_bytes;
-    let mut store = store::new_store(
-        engine,
-        plugin,
-        Purpose {
-            memory_limit_bytes,
-            ..Purpose::computing(plugin, "")
-        },
-    );
+    let mut store =
+        store::new_store(engine, plugin, Purpose { memory_limit_bytes, ..Purpose::computing(plugin, "") });
     store::arm(&mut store, plugin.limits.describe);
     store
 }
 
 fn stopped(plugin: &PluginContext, store: &wasmtime::Store<HostState>, stop: Stop) -> String {
     let crash = store::explain(store, "describe", plugin.limits.describe, stop);
-    let words = crash
-        .last_words
-        .map(|words| format!(" ({words})"))
-        .unwrap_or_default();
+    let words = crash.last_words.map(|words| format!(" ({words})")).unwrap_or_default();
     format!("cannot describe itself: it {}{words}", crash.cause)
 }
 
 fn about(about: wit::About) -> Result<Description, String> {
     if !is_kebab_case(&about.name) {
-        return Err(format!(
-            "calls itself {:?}; a name has small letters, digits and -",
-            about.name
-        ));
+        return Err(format!("calls itself {:?}; a name has small letters, digits and -", about.name));
     }
-    unique(
-        "setting",
-        about.settings.iter().map(|setting| setting.name.as_str()),
-        is_snake_case,
-    )?;
+    unique("setting", about.settings.iter().map(|setting| setting.name.as_str()), is_snake_case)?;
     Ok(Description {
         name: about.name,
         version: about.version,
         summary: about.summary,
-        settings: about
-            .settings
-            .into_iter()
-            .map(setting)
-            .collect::<Result<_, _>>()?,
+        settings: about.settings.into_iter().map(setting).collect::<Result<_, _>>()?,
         provides: Vec::new(),
         wants_hosts: Vec::new(),
     })
@@ -212,18 +157,9 @@ fn about(about: wit::About) -> Result<Description, String> {
 
 fn setting(setting: wit::Setting) -> Result<SettingInfo, String> {
     let kind = setting_kind(setting.kind);
-    let default = setting
-        .default
-        .map(|json| settings::checked_default(kind, &json))
-        .transpose();
+    let default = setting.default.map(|json| settings::checked_default(kind, &json)).transpose();
     let default = default.map_err(|problem| format!("has a default for {} that {problem}", setting.name))?;
-    Ok(SettingInfo {
-        name: setting.name,
-        kind,
-        help: setting.help,
-        required: setting.required,
-        default,
-    })
+    Ok(SettingInfo { name: setting.name, kind, help: setting.help, required: setting.required, default })
 }
 
 const fn setting_kind(kind: wit::SettingKind) -> SettingKind {
@@ -263,19 +199,11 @@ fn metric(metric: driver_wit::Metric) -> MetricInfo {
         wit::MetricKind::Gauge => MetricKind::Gauge,
         wit::MetricKind::Counter => MetricKind::Counter,
     };
-    MetricInfo {
-        name: metric.name,
-        kind,
-        help: metric.help,
-    }
+    MetricInfo { name: metric.name, kind, help: metric.help }
 }
 
 fn event(event: driver_wit::EventKind) -> EventKind {
-    EventKind {
-        kind: event.kind,
-        severity: severity(event.severity),
-        help: event.help,
-    }
+    EventKind { kind: event.kind, severity: severity(event.severity), help: event.help }
 }
 
 fn function(function: detector_wit::Function) -> DetectorFunction {
@@ -294,24 +222,14 @@ fn function(function: detector_wit::Function) -> DetectorFunction {
 }
 
 fn template(template: receiver_wit::Template) -> ReceiverTemplate {
-    ReceiverTemplate {
-        name: template.name,
-        default: template.default,
-    }
+    ReceiverTemplate { name: template.name, default: template.default }
 }
 
 /// Without the `*` that stands for what settings name.
 fn wanted_hosts(wanted: &[String]) -> Result<Vec<OriginPattern>, String> {
-    let origin = |text: &String| {
-        text.parse()
-            .map_err(|error| format!("wants to reach what cannot be: {error}"))
-    };
-    wanted
-        .iter()
-        .take(MAX_ENTRIES)
-        .filter(|text| *text != "*")
-        .map(origin)
-        .collect()
+    let origin =
+        |text: &String| text.parse().map_err(|error| format!("wants to reach what cannot be: {error}"));
+    wanted.iter().take(MAX_ENTRIES).filter(|text| *text != "*").map(origin).collect()
 }
 
 /// An error where a name does not fit or comes twice.

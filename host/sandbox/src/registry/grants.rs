@@ -97,47 +97,28 @@ impl Grants {
                 origins: origins(&file.grants.hosts)?,
                 private_networks: file.grants.private_networks,
             },
-            secret_origins: file
-                .grants
-                .secrets
-                .into_iter()
-                .map(secret)
-                .collect::<Result<_, String>>()?,
+            secret_origins: file.grants.secrets.into_iter().map(secret).collect::<Result<_, String>>()?,
             memory_bytes: file.limits.memory.as_deref().map(size_in_bytes).transpose()?,
         })
     }
 
     /// The usual limits with what the file changes.
     pub(super) fn limits(&self, usual: &Limits) -> Limits {
-        Limits {
-            memory_bytes: self.memory_bytes.unwrap_or(usual.memory_bytes),
-            ..usual.clone()
-        }
+        Limits { memory_bytes: self.memory_bytes.unwrap_or(usual.memory_bytes), ..usual.clone() }
     }
 }
 
 fn origins(texts: &[String]) -> Result<Vec<OriginPattern>, String> {
-    texts
-        .iter()
-        .map(|text| text.parse().map_err(|error| format!("{error}")))
-        .collect()
+    texts.iter().map(|text| text.parse().map_err(|error| format!("{error}"))).collect()
 }
 
 /// `16MiB`, `512KiB`, `1GiB`.
 fn size_in_bytes(text: &str) -> Result<usize, String> {
     const UNITS: [(&str, u32); 3] = [("KiB", 10), ("MiB", 20), ("GiB", 30)];
     let problem = || format!("memory is {text:?}; write a size such as 32MiB, below 4GiB");
-    let (unit, shift) = UNITS
-        .iter()
-        .find(|(unit, _)| text.ends_with(unit))
-        .ok_or_else(problem)?;
-    let number: usize = text[..text.len() - unit.len()]
-        .trim()
-        .parse()
-        .map_err(|_| problem())?;
-    let bytes = number
-        .checked_mul(1 << shift)
-        .filter(|bytes| (1..=MAX_MEMORY_BYTES).contains(bytes));
+    let (unit, shift) = UNITS.iter().find(|(unit, _)| text.ends_with(unit)).ok_or_else(problem)?;
+    let number: usize = text[..text.len() - unit.len()].trim().parse().map_err(|_| problem())?;
+    let bytes = number.checked_mul(1 << shift).filter(|bytes| (1..=MAX_MEMORY_BYTES).contains(bytes));
     bytes.ok_or_else(problem)
 }
 
@@ -176,12 +157,6 @@ mod tests {
             let error = Grants::parse(text).unwrap_err();
             assert!(error.contains(problem), "{error}");
         }
-        assert!(
-            Grants::read(Path::new("/no/such/file.toml"))
-                .unwrap()
-                .allowed
-                .origins
-                .is_empty()
-        );
+        assert!(Grants::read(Path::new("/no/such/file.toml")).unwrap().allowed.origins.is_empty());
     }
 }

@@ -41,20 +41,13 @@ pub(super) fn check_header(wasm: &[u8]) -> Result<(), String> {
 /// The kind of a component, by what it exports.
 pub(super) fn kind(engine: &SandboxEngine, component: &Component) -> Result<PluginKind, String> {
     let component_type = component.component_type();
-    let exports: Vec<&str> = component_type
-        .exports(engine.wasmtime())
-        .map(|(name, _)| name)
-        .collect();
+    let exports: Vec<&str> = component_type.exports(engine.wasmtime()).map(|(name, _)| name).collect();
     let known = |export: &str| {
         let (interface, version) = split_version(export);
         let (kind, _) = EXPORTS.iter().find(|(_, known)| *known == interface)?;
         Some((*kind, version.to_owned(), export.to_owned()))
     };
-    match &exports
-        .iter()
-        .filter_map(|export| known(export))
-        .collect::<Vec<_>>()[..]
-    {
+    match &exports.iter().filter_map(|export| known(export)).collect::<Vec<_>>()[..] {
         [(kind, version, _)] if speaks(version) => Ok(*kind),
         [(_, _, export)] => Err(format!(
             "exports {export}, this host speaks {SPOKEN}; build it against version {SPOKEN} of the interfaces"
@@ -65,10 +58,7 @@ pub(super) fn kind(engine: &SandboxEngine, component: &Component) -> Result<Plug
         }
         several => {
             let kinds: Vec<String> = several.iter().map(|(kind, ..)| kind.to_string()).collect();
-            Err(format!(
-                "is several kinds of plugin at once: {}; make a file of each",
-                kinds.join(", ")
-            ))
+            Err(format!("is several kinds of plugin at once: {}; make a file of each", kinds.join(", ")))
         }
     }
 }
@@ -109,7 +99,5 @@ fn split_version(name: &str) -> (&str, &str) {
 }
 
 fn speaks(version: &str) -> bool {
-    version
-        .strip_prefix(SPOKEN)
-        .is_some_and(|patch| patch.starts_with('.'))
+    version.strip_prefix(SPOKEN).is_some_and(|patch| patch.starts_with('.'))
 }

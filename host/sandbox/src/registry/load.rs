@@ -74,11 +74,7 @@ enum Place {
 impl Candidate {
     pub(super) fn embedded(plugin: EmbeddedPlugin) -> Self {
         Self {
-            stamp: Stamp {
-                key: Key::Embedded(plugin.name),
-                wasm: None,
-                grants: None,
-            },
+            stamp: Stamp { key: Key::Embedded(plugin.name), wasm: None, grants: None },
             name: plugin.name.to_owned(),
             place: Place::Embedded(plugin.wasm),
         }
@@ -87,16 +83,9 @@ impl Candidate {
     fn file(wasm: PathBuf) -> Option<Self> {
         let name = wasm.file_stem()?.to_str()?.to_owned();
         let grants = wasm.with_extension("toml");
-        let stamp = Stamp {
-            key: Key::File(wasm.clone()),
-            wasm: file_stamp(&wasm),
-            grants: file_stamp(&grants),
-        };
-        Some(Self {
-            stamp,
-            name,
-            place: Place::File { wasm, grants },
-        })
+        let stamp =
+            Stamp { key: Key::File(wasm.clone()), wasm: file_stamp(&wasm), grants: file_stamp(&grants) };
+        Some(Self { stamp, name, place: Place::File { wasm, grants } })
     }
 
     pub(super) const fn key(&self) -> &Key {
@@ -130,15 +119,10 @@ pub(super) fn files_in(folder: &Path) -> Vec<Candidate> {
         return Vec::new();
     };
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let mut paths: Vec<PathBuf> = paths
-        .filter(|path| path.extension().is_some_and(|ending| ending == "wasm"))
-        .collect();
+    let mut paths: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|ending| ending == "wasm")).collect();
     paths.sort();
-    paths
-        .into_iter()
-        .take(MAX_FILES)
-        .filter_map(Candidate::file)
-        .collect()
+    paths.into_iter().take(MAX_FILES).filter_map(Candidate::file).collect()
 }
 
 /// Makes plugins out of files.
@@ -175,15 +159,7 @@ impl Loader {
             .map_err(error)?;
         receiver::ReceiverPlugin::add_to_linker::<_, HasSelf<_>>(&mut receiver_linker, |state| state)
             .map_err(error)?;
-        Ok(Self {
-            engine,
-            limits,
-            http,
-            clock,
-            driver_linker,
-            detector_linker,
-            receiver_linker,
-        })
+        Ok(Self { engine, limits, http, clock, driver_linker, detector_linker, receiver_linker })
     }
 
     /// Loads several at once, and gives them in the same order.
@@ -193,10 +169,8 @@ impl Loader {
             (stamp, self.load(candidate).await)
         };
         // Boxed, since the compiler cannot see through the borrowed closures that the futures may move between threads.
-        let loads: Vec<bellwether_model::BoxFuture<'_, (Stamp, Loaded)>> = candidates
-            .into_iter()
-            .map(|candidate| Box::pin(load(candidate)) as _)
-            .collect();
+        let loads: Vec<bellwether_model::BoxFuture<'_, (Stamp, Loaded)>> =
+            candidates.into_iter().map(|candidate| Box::pin(load(candidate)) as _).collect();
         stream::iter(loads).buffered(COMPILED_AT_ONCE).collect().await
     }
 
@@ -205,42 +179,28 @@ impl Loader {
         let (fingerprint, compiled) = self.compile(&candidate).await;
         let outcome = match compiled {
             Ok(compiled) if compiled.grants.disabled => Outcome::Disabled,
-            Ok(compiled) => self
-                .describe(&candidate, compiled)
-                .await
-                .unwrap_or_else(Outcome::Broken),
+            Ok(compiled) => self.describe(&candidate, compiled).await.unwrap_or_else(Outcome::Broken),
             Err(reason) => Outcome::Broken(reason),
         };
         let name = match &outcome {
             Outcome::Usable(usable) => usable.description.name.clone(),
             Outcome::Broken(_) | Outcome::Disabled => name,
         };
-        Loaded {
-            name,
-            source,
-            fingerprint,
-            loaded_at: (self.clock)(),
-            outcome,
-        }
+        Loaded { name, source, fingerprint, loaded_at: (self.clock)(), outcome }
     }
 
     /// Reading and compiling take long, and have a thread of their own.
     async fn compile(&self, candidate: &Candidate) -> (Fingerprint, Result<Compiled, String>) {
-        let (engine, place, limit) = (
-            self.engine.clone(),
-            candidate.place.clone(),
-            self.limits.component_bytes,
-        );
+        let (engine, place, limit) =
+            (self.engine.clone(), candidate.place.clone(), self.limits.component_bytes);
         let grants_file = candidate.grants_file().map(Path::to_path_buf);
         let compile = move || {
             let wasm = match read(&place, limit) {
                 Ok(wasm) => wasm,
                 Err(reason) => return (Fingerprint::default(), Err(reason)),
             };
-            let fingerprint = Fingerprint {
-                sha256: hex(&Sha256::digest(&wasm)),
-                size_bytes: wasm.len() as u64,
-            };
+            let fingerprint =
+                Fingerprint { sha256: hex(&Sha256::digest(&wasm)), size_bytes: wasm.len() as u64 };
             let compiled = compile(&engine, &wasm, &fingerprint, grants_file.as_deref());
             (fingerprint, compiled)
         };
@@ -249,11 +209,7 @@ impl Loader {
     }
 
     async fn describe(&self, candidate: &Candidate, compiled: Compiled) -> Result<Outcome, String> {
-        let Compiled {
-            component,
-            kind,
-            grants,
-        } = compiled;
+        let Compiled { component, kind, grants } = compiled;
         // What a plugin says of itself before its name is known goes to a log that nobody keeps.
         let newcomer = PluginContext::new(&candidate.name, self.limits.clone(), Arc::clone(&self.http));
         let limits = grants.limits(&self.limits);
@@ -268,20 +224,14 @@ impl Loader {
                 (description, Guest::Driver(driver))
             }
             PluginKind::Detector => {
-                let pre = self
-                    .detector_linker
-                    .instantiate_pre(&component)
-                    .map_err(linking)?;
+                let pre = self.detector_linker.instantiate_pre(&component).map_err(linking)?;
                 let pre = detector::DetectorPluginPre::new(pre).map_err(linking)?;
                 let (description, functions) = describe::detector(&newcomer, &pre).await?;
                 let detector = SandboxedDetector::new(context(&description.name), pre, functions);
                 (description, Guest::Detector(detector))
             }
             PluginKind::Receiver => {
-                let pre = self
-                    .receiver_linker
-                    .instantiate_pre(&component)
-                    .map_err(linking)?;
+                let pre = self.receiver_linker.instantiate_pre(&component).map_err(linking)?;
                 let pre = receiver::ReceiverPluginPre::new(pre).map_err(linking)?;
                 let (description, info) = describe::receiver(&newcomer, &pre).await?;
                 let grants = receiver_grants(candidate, &grants);
@@ -289,30 +239,16 @@ impl Loader {
                 (description, Guest::Receiver(receiver))
             }
         };
-        let grants_file = candidate
-            .grants_file()
-            .map(|path| path.display().to_string())
-            .unwrap_or_default();
-        Ok(Outcome::Usable(Box::new(Usable {
-            description,
-            guest,
-            grants,
-            grants_file,
-        })))
+        let grants_file = candidate.grants_file().map(|path| path.display().to_string()).unwrap_or_default();
+        Ok(Outcome::Usable(Box::new(Usable { description, guest, grants, grants_file })))
     }
 }
 
 fn receiver_grants(candidate: &Candidate, grants: &Grants) -> ReceiverGrants {
     let beside = candidate.grants_file().and_then(Path::file_name);
-    let file = beside.map_or_else(
-        || format!("{}.toml", candidate.name),
-        |name| name.to_string_lossy().into_owned(),
-    );
-    ReceiverGrants {
-        file,
-        allowed: grants.allowed.clone(),
-        secret_origins: grants.secret_origins.clone(),
-    }
+    let file =
+        beside.map_or_else(|| format!("{}.toml", candidate.name), |name| name.to_string_lossy().into_owned());
+    ReceiverGrants { file, allowed: grants.allowed.clone(), secret_origins: grants.secret_origins.clone() }
 }
 
 fn read(place: &Place, limit_bytes: u64) -> Result<Vec<u8>, String> {
@@ -320,9 +256,7 @@ fn read(place: &Place, limit_bytes: u64) -> Result<Vec<u8>, String> {
         Place::Embedded(wasm) => return Ok(wasm.to_vec()),
         Place::File { wasm, .. } => wasm,
     };
-    let length = fs::metadata(path)
-        .map_err(|error| format!("cannot be read: {error}"))?
-        .len();
+    let length = fs::metadata(path).map_err(|error| format!("cannot be read: {error}"))?.len();
     if length > limit_bytes {
         return Err(format!("has {length} bytes, limit {limit_bytes}"));
     }
@@ -337,33 +271,20 @@ fn compile(
 ) -> Result<Compiled, String> {
     check_header(wasm)?;
     let grants = grants_file.map(Grants::read).transpose()?.unwrap_or_default();
-    if let Some(pinned) = grants
-        .sha256
-        .as_ref()
-        .filter(|pinned| **pinned != fingerprint.sha256)
-    {
-        return Err(format!(
-            "has the sha256 {}, but its grants are for {pinned}",
-            fingerprint.sha256
-        ));
+    if let Some(pinned) = grants.sha256.as_ref().filter(|pinned| **pinned != fingerprint.sha256) {
+        return Err(format!("has the sha256 {}, but its grants are for {pinned}", fingerprint.sha256));
     }
     let component = engine
         .compile(wasm, &fingerprint.sha256)
         .map_err(|error| format!("cannot be compiled; the file is damaged, or not complete yet: {error}"))?;
     let kind = kind(engine, &component)?;
     check_imports(engine, &component, kind)?;
-    Ok(Compiled {
-        component,
-        kind,
-        grants,
-    })
+    Ok(Compiled { component, kind, grants })
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }

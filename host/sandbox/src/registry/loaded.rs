@@ -58,12 +58,7 @@ impl Usable {
     /// Origins that it wants and the operator has not granted. What settings name is granted by naming it.
     fn missing_grants(&self) -> Vec<String> {
         let is_missing = |wanted: &&OriginPattern| !self.grants.allowed.covers(wanted);
-        self.description
-            .wants_hosts
-            .iter()
-            .filter(is_missing)
-            .map(ToString::to_string)
-            .collect()
+        self.description.wants_hosts.iter().filter(is_missing).map(ToString::to_string).collect()
     }
 
     fn context(&self) -> &Arc<PluginContext> {
@@ -86,8 +81,7 @@ impl Loaded {
 
     /// Whether it can be handed out. A plugin in quarantine can: each call of it says so.
     pub(super) fn is_usable(&self) -> bool {
-        self.usable()
-            .is_some_and(|usable| usable.missing_grants().is_empty())
+        self.usable().is_some_and(|usable| usable.missing_grants().is_empty())
     }
 
     pub(super) fn broken_because(&self) -> Option<&str> {
@@ -127,10 +121,7 @@ impl Loaded {
         let name = self.name.clone();
         match self.kind() {
             Some(found) if found != wanted => Unavailable::OtherKind { name, found, wanted },
-            _ => Unavailable::NotReady {
-                name,
-                reason: self.reason(),
-            },
+            _ => Unavailable::NotReady { name, reason: self.reason() },
         }
     }
 
@@ -138,10 +129,7 @@ impl Loaded {
         match self.state() {
             PluginState::Ready => "it is not ready".into(),
             PluginState::WaitingForGrants { missing, file } => {
-                format!(
-                    "it waits for grants; add {} to hosts under [grants] in {file}",
-                    missing.join(", ")
-                )
+                format!("it waits for grants; add {} to hosts under [grants] in {file}", missing.join(", "))
             }
             PluginState::Disabled => "it is switched off by enabled = false".into(),
             PluginState::Broken { reason } => format!("{} {reason}", self.source),
@@ -152,32 +140,20 @@ impl Loaded {
     fn state(&self) -> PluginState {
         let usable = match &self.outcome {
             Outcome::Broken(reason) => {
-                return PluginState::Broken {
-                    reason: reason.clone(),
-                };
+                return PluginState::Broken { reason: reason.clone() };
             }
             Outcome::Disabled => return PluginState::Disabled,
             Outcome::Usable(usable) => usable,
         };
         let missing = usable.missing_grants();
         if !missing.is_empty() {
-            return PluginState::WaitingForGrants {
-                missing,
-                file: usable.grants_file.clone(),
-            };
+            return PluginState::WaitingForGrants { missing, file: usable.grants_file.clone() };
         }
-        if usable.context().blame().is_bad() {
-            PluginState::Quarantined
-        } else {
-            PluginState::Ready
-        }
+        if usable.context().blame().is_bad() { PluginState::Quarantined } else { PluginState::Ready }
     }
 
     pub(super) fn status(&self) -> PluginStatus {
-        let description = self
-            .usable()
-            .map(|usable| usable.description.clone())
-            .unwrap_or_default();
+        let description = self.usable().map(|usable| usable.description.clone()).unwrap_or_default();
         let context = self.context();
         PluginStatus {
             name: self.name.clone(),
@@ -194,9 +170,7 @@ impl Loaded {
             provides: description.provides,
             wants_hosts: description.wants_hosts.iter().map(ToString::to_string).collect(),
             granted_hosts: self.usable().map(granted).unwrap_or_default(),
-            subjects: context
-                .map(|context| context.blame().subjects())
-                .unwrap_or_default(),
+            subjects: context.map(|context| context.blame().subjects()).unwrap_or_default(),
             crashes: context.map(|context| context.crashes()).unwrap_or_default(),
             log: context.map(|context| context.log.lines()).unwrap_or_default(),
         }
@@ -211,11 +185,5 @@ impl Loaded {
 }
 
 fn granted(usable: &Usable) -> Vec<String> {
-    usable
-        .grants
-        .allowed
-        .origins
-        .iter()
-        .map(ToString::to_string)
-        .collect()
+    usable.grants.allowed.origins.iter().map(ToString::to_string).collect()
 }

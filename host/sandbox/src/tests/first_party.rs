@@ -25,9 +25,7 @@ async fn all_of_them_are_ready_without_any_grant() {
 async fn jsonl_turns_lines_into_samples_logs_and_events() {
     let plugins = first_party(Arc::new(NoHttp)).await;
     let driver = plugins.driver("jsonl").unwrap();
-    let config = driver
-        .check_settings(&object(json!({"map": {"hum": "room_humidity_percent"}})))
-        .unwrap();
+    let config = driver.check_settings(&object(json!({"map": {"hum": "room_humidity_percent"}}))).unwrap();
     let mut session = driver.open(device("esp32-1", &config)).await.unwrap();
     session.start(NOW).await.unwrap();
     let output = session
@@ -38,47 +36,24 @@ async fn jsonl_turns_lines_into_samples_logs_and_events() {
         ])
         .await
         .unwrap();
-    let metrics: Vec<&str> = output
-        .samples
-        .iter()
-        .map(|sample| sample.metric.as_str())
-        .collect();
+    let metrics: Vec<&str> = output.samples.iter().map(|sample| sample.metric.as_str()).collect();
     assert_eq!(metrics, ["device_temperature_celsius", "room_humidity_percent"]);
     assert_eq!(output.events[0].kind, "out_of_memory");
     assert_eq!(output.logs[0].level.as_deref(), Some("error"));
     assert_eq!(output.identity.unwrap().firmware.as_deref(), Some("1.2.0"));
     assert_eq!(output.skipped, 1);
-    assert!(matches!(
-        session.receive(vec![frame("{")]).await,
-        Err(DriverFailure::BadInput(_))
-    ));
-    assert!(
-        session.receive(vec![frame(r#"{"temp":1}"#)]).await.is_ok(),
-        "bad input ends no session"
-    );
-    assert!(
-        driver
-            .info()
-            .events
-            .iter()
-            .any(|event| event.kind == "out_of_memory")
-    );
+    assert!(matches!(session.receive(vec![frame("{")]).await, Err(DriverFailure::BadInput(_))));
+    assert!(session.receive(vec![frame(r#"{"temp":1}"#)]).await.is_ok(), "bad input ends no session");
+    assert!(driver.info().events.iter().any(|event| event.kind == "out_of_memory"));
 }
 
 #[tokio::test]
 async fn driver_settings_are_checked_by_name_and_kind() {
     let plugins = first_party(Arc::new(NoHttp)).await;
     let driver = plugins.driver("kv").unwrap();
-    let problems = driver
-        .check_settings(&object(json!({"keep_unknwon": true})))
-        .unwrap_err();
-    assert_eq!(
-        problems[0].to_string(),
-        "keep_unknwon: unknown setting; did you mean keep_unknown?"
-    );
-    let bad = driver
-        .check_settings(&object(json!({"map": {"a": {"metric": "no name"}}})))
-        .unwrap();
+    let problems = driver.check_settings(&object(json!({"keep_unknwon": true}))).unwrap_err();
+    assert_eq!(problems[0].to_string(), "keep_unknwon: unknown setting; did you mean keep_unknown?");
+    let bad = driver.check_settings(&object(json!({"map": {"a": {"metric": "no name"}}}))).unwrap();
     let refused = driver.open(device("d", &bad)).await;
     assert!(matches!(refused, Err(DriverFailure::Unsupported(why)) if why.contains("\"no name\"")));
 }
@@ -89,13 +64,7 @@ async fn kv_reads_pairs_and_tables() {
     let driver = plugins.driver("kv").unwrap();
     let config = driver.check_settings(&Map::new()).unwrap();
     let mut session = driver.open(device("pico-1", &config)).await.unwrap();
-    let lines = [
-        "temp=41.5 power_mw=330",
-        ">cpu:12|g",
-        "temp_c,cpu",
-        "50,99",
-        "hello",
-    ];
+    let lines = ["temp=41.5 power_mw=330", ">cpu:12|g", "temp_c,cpu", "50,99", "hello"];
     let output = session.receive(lines.map(frame).to_vec()).await.unwrap();
     let values: Vec<f64> = output.samples.iter().map(|sample| sample.value).collect();
     assert_eq!(values, [41.5, 330.0, 12.0, 50.0, 99.0]);
@@ -103,15 +72,10 @@ async fn kv_reads_pairs_and_tables() {
 }
 
 fn window(series: &[&[f64]]) -> WindowMatrix {
-    let mut window = WindowMatrix {
-        offsets: vec![0],
-        ..WindowMatrix::default()
-    };
+    let mut window = WindowMatrix { offsets: vec![0], ..WindowMatrix::default() };
     for points in series {
         window.values.extend_from_slice(points);
-        window
-            .times
-            .extend((0..points.len()).map(|i| NOW.as_millis() + i as i64 * 15_000));
+        window.times.extend((0..points.len()).map(|i| NOW.as_millis() + i as i64 * 15_000));
         window.offsets.push(u32::try_from(window.values.len()).unwrap());
     }
     window
@@ -139,18 +103,12 @@ async fn webhook_posts_to_the_url_that_only_the_host_sees() {
     let receiver = plugins.receiver("webhook").unwrap().configure(&settings).unwrap();
     assert!(!receiver.config().contains("hunter22"));
     receiver.check(receiver.config()).await.unwrap();
-    let receipt = receiver
-        .notify(call("ops", receiver.config(), vec![]))
-        .await
-        .unwrap();
+    let receipt = receiver.notify(call("ops", receiver.config(), vec![])).await.unwrap();
     assert_eq!(receipt.id, "delivery-1");
     let sent = &http.sent()[0];
     assert_eq!(sent.url, "http://localhost:8080/hook?token=hunter22");
     assert_eq!(sent.addresses, AddressPolicy::Any);
-    assert!(
-        sent.headers
-            .contains(&("Idempotency-Key".into(), "delivery-1".into()))
-    );
+    assert!(sent.headers.contains(&("Idempotency-Key".into(), "delivery-1".into())));
     let body: Value = serde_json::from_slice(&sent.body).unwrap();
     assert_eq!(body["version"], "4");
     assert_eq!(body["receiver"], "ops");
@@ -164,12 +122,8 @@ async fn webhook_posts_to_the_url_that_only_the_host_sees() {
 async fn answers_decide_what_becomes_of_a_delivery() {
     type Expected = fn(&DeliveryFailure) -> bool;
     let cases: [(Arc<Recorder>, Expected); 6] = [
-        (Recorder::answering(503, &[], ""), |f| {
-            matches!(f, DeliveryFailure::Retryable(_))
-        }),
-        (Recorder::failing(HttpError::Timeout), |f| {
-            matches!(f, DeliveryFailure::Retryable(_))
-        }),
+        (Recorder::answering(503, &[], ""), |f| matches!(f, DeliveryFailure::Retryable(_))),
+        (Recorder::failing(HttpError::Timeout), |f| matches!(f, DeliveryFailure::Retryable(_))),
         (
             Recorder::failing(HttpError::Unreachable("http://h/secret-path refused".into())),
             |f| matches!(f, DeliveryFailure::Retryable(why) if why == "[secret] refused"),
@@ -190,10 +144,7 @@ async fn answers_decide_what_becomes_of_a_delivery() {
         let plugins = first_party(http.clone()).await;
         let settings = object(json!({"url": "http://h/secret-path"}));
         let receiver = plugins.receiver("webhook").unwrap().configure(&settings).unwrap();
-        let failure = receiver
-            .notify(call("ops", receiver.config(), vec![]))
-            .await
-            .unwrap_err();
+        let failure = receiver.notify(call("ops", receiver.config(), vec![])).await.unwrap_err();
         assert!(expected(&failure), "{:?}: {failure:?}", http.answer);
     }
 }
@@ -210,24 +161,15 @@ async fn slack_gets_its_texts_rendered_and_posts_an_attachment() {
     }));
     let receiver = plugins.receiver("slack").unwrap().configure(&settings).unwrap();
     let render = |text: &str| Ok::<_, ()>(text.replace("{{ .GroupLabels.alertname }}", "Hot"));
-    let rendered = receiver
-        .texts()
-        .iter()
-        .map(|text| (text.name.clone(), text.render(render).unwrap()))
-        .collect();
-    receiver
-        .notify(call("slack-ops", receiver.config(), rendered))
-        .await
-        .unwrap();
+    let rendered =
+        receiver.texts().iter().map(|text| (text.name.clone(), text.render(render).unwrap())).collect();
+    receiver.notify(call("slack-ops", receiver.config(), rendered)).await.unwrap();
     let sent = &http.sent()[0];
     assert_eq!(sent.url, "https://hooks.slack.com/services/T/B/X");
     let body: Value = serde_json::from_slice(&sent.body).unwrap();
     assert_eq!(body["channel"], "#alerts-critical");
     assert_eq!(body["attachments"][0]["title"], "[CRITICAL] Hot");
-    assert_eq!(
-        body["attachments"][0]["text"],
-        r#"{{ template "slack.default.text" . }}"#
-    );
+    assert_eq!(body["attachments"][0]["text"], r#"{{ template "slack.default.text" . }}"#);
     assert_eq!(body["attachments"][0]["fields"][0]["short"], false);
 }
 
@@ -235,11 +177,8 @@ async fn slack_gets_its_texts_rendered_and_posts_an_attachment() {
 async fn receiver_settings_are_checked_by_name_and_kind() {
     let plugins = first_party(Arc::new(NoHttp)).await;
     let slack = plugins.receiver("slack").unwrap();
-    let problems = slack
-        .configure(&object(
-            json!({"api_ulr": "x", "titel": "y", "link_names": "maybe"}),
-        ))
-        .unwrap_err();
+    let problems =
+        slack.configure(&object(json!({"api_ulr": "x", "titel": "y", "link_names": "maybe"}))).unwrap_err();
     let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
     assert_eq!(
         texts,

@@ -12,18 +12,11 @@ use super::*;
 use crate::{CrashCause, NoHttp, PluginState, Standing};
 
 async fn open(plugins: &Plugins, name: &str) -> Box<dyn DriverSession> {
-    plugins
-        .driver("hostile-driver")
-        .unwrap()
-        .open(device(name, "{}"))
-        .await
-        .unwrap()
+    plugins.driver("hostile-driver").unwrap().open(device(name, "{}")).await.unwrap()
 }
 
 fn text(failure: DriverFailure) -> String {
-    let DriverFailure::Crashed(text) = failure else {
-        panic!("{failure:?}")
-    };
+    let DriverFailure::Crashed(text) = failure else { panic!("{failure:?}") };
     text
 }
 
@@ -54,27 +47,13 @@ async fn each_crash_is_reported_in_words() {
         crash.contains("trapped: ") && crash.contains("deliberate crash of the hostile plugin"),
         "{crash}"
     );
-    assert!(
-        crash_of(&plugins, "recurse")
-            .await
-            .ends_with("nested its calls too deeply")
-    );
+    assert!(crash_of(&plugins, "recurse").await.ends_with("nested its calls too deeply"));
 
-    let status = plugins
-        .status()
-        .into_iter()
-        .find(|plugin| plugin.name == "hostile-driver")
-        .unwrap();
+    let status = plugins.status().into_iter().find(|plugin| plugin.name == "hostile-driver").unwrap();
     assert_eq!(status.crashes.len(), 4);
     let spin = &status.crashes[0];
     assert_eq!(spin.cause, CrashCause::OutOfTime { budget_ms: 50 });
-    assert!(
-        spin.backtrace
-            .iter()
-            .any(|function| function.contains("misbehave")),
-        "{:?}",
-        spin.backtrace
-    );
+    assert!(spin.backtrace.iter().any(|function| function.contains("misbehave")), "{:?}", spin.backtrace);
     assert!(
         status
             .subjects
@@ -86,17 +65,8 @@ async fn each_crash_is_reported_in_words() {
 #[tokio::test]
 async fn spinning_guest_is_stopped_in_time_and_its_neighbours_go_on() {
     let (plugins, _folder) = hostile(Arc::new(NoHttp), Limits::default()).await;
-    let config = plugins
-        .driver("jsonl")
-        .unwrap()
-        .check_settings(&Map::new())
-        .unwrap();
-    let mut neighbour = plugins
-        .driver("jsonl")
-        .unwrap()
-        .open(device("good", &config))
-        .await
-        .unwrap();
+    let config = plugins.driver("jsonl").unwrap().check_settings(&Map::new()).unwrap();
+    let mut neighbour = plugins.driver("jsonl").unwrap().open(device("good", &config)).await.unwrap();
     let mut spinning = open(&plugins, "bad").await;
 
     let begin = Instant::now();
@@ -120,10 +90,7 @@ async fn spinning_guest_is_stopped_in_time_and_its_neighbours_go_on() {
     let (answers, longest) = neighbour.await.unwrap();
     assert!(answers >= 5, "the neighbour answered {answers} times");
     // Ten slices of 5 ms, with room for a machine that is busy with other things.
-    assert!(
-        took >= Duration::from_millis(40) && took < Duration::from_secs(5),
-        "{took:?}"
-    );
+    assert!(took >= Duration::from_millis(40) && took < Duration::from_secs(5), "{took:?}");
     assert!(longest < Duration::from_secs(1), "{longest:?}");
 }
 
@@ -131,20 +98,13 @@ async fn spinning_guest_is_stopped_in_time_and_its_neighbours_go_on() {
 async fn detector_misdeeds_end_the_call_and_not_the_plugin() {
     let (plugins, _folder) = hostile(Arc::new(NoHttp), Limits::default()).await;
     let detector = plugins.detectors().remove(0);
-    let window = [WindowMatrix {
-        offsets: vec![0, 1, 2],
-        times: vec![0, 0],
-        values: vec![1.0, 2.0],
-    }];
+    let window = [WindowMatrix { offsets: vec![0, 1, 2], times: vec![0, 0], values: vec![1.0, 2.0] }];
     let cases = [
         ("hostile_spin", "ran 250 ms without finishing"),
         ("hostile_hoard", "limit 16 MiB"),
         ("hostile_crash", "deliberate crash of the hostile plugin"),
         ("hostile_flood", "limit 16 MiB"),
-        (
-            "hostile_short",
-            "gave an impossible answer: 1 scores for 2 series",
-        ),
+        ("hostile_short", "gave an impossible answer: 1 scores for 2 series"),
     ];
     for (function, words) in cases {
         let failure = detector.evaluate(function, &[], NOW, &window).await.unwrap_err();
@@ -153,85 +113,40 @@ async fn detector_misdeeds_end_the_call_and_not_the_plugin() {
             "{function}: {failure:?}"
         );
     }
-    let fine = detector
-        .evaluate("hostile_fine", &[], NOW, &window)
-        .await
-        .unwrap();
+    let fine = detector.evaluate("hostile_fine", &[], NOW, &window).await.unwrap();
     assert_eq!(fine.score, [1.0, 1.0]);
-    let again = detector
-        .evaluate("hostile_crash", &[], NOW, &window)
-        .await
-        .unwrap_err();
+    let again = detector.evaluate("hostile_crash", &[], NOW, &window).await.unwrap_err();
     assert!(again.to_string().contains("paused"), "{again}");
 }
 
 #[tokio::test]
 async fn hundred_megabytes_are_not_taken_even_from_who_has_the_memory() {
-    let limits = Limits {
-        memory_bytes: 512 << 20,
-        ..Limits::default()
-    };
+    let limits = Limits { memory_bytes: 512 << 20, ..Limits::default() };
     let (plugins, _folder) = hostile(Arc::new(NoHttp), limits).await;
-    let window = [WindowMatrix {
-        offsets: vec![0, 1],
-        times: vec![0],
-        values: vec![1.0],
-    }];
-    let failure = plugins.detectors()[0]
-        .evaluate("hostile_flood", &[], NOW, &window)
-        .await
-        .unwrap_err();
-    assert!(
-        failure.to_string().ends_with("returned more than 32 MiB"),
-        "{failure}"
-    );
+    let window = [WindowMatrix { offsets: vec![0, 1], times: vec![0], values: vec![1.0] }];
+    let failure = plugins.detectors()[0].evaluate("hostile_flood", &[], NOW, &window).await.unwrap_err();
+    assert!(failure.to_string().ends_with("returned more than 32 MiB"), "{failure}");
 }
 
 #[tokio::test]
 async fn samples_beyond_the_limit_are_dropped_and_counted() {
-    let limits = Limits {
-        samples_per_call: 100,
-        ..Limits::default()
-    };
+    let limits = Limits { samples_per_call: 100, ..Limits::default() };
     let (plugins, _folder) = hostile(Arc::new(NoHttp), limits).await;
-    let output = open(&plugins, "d")
-        .await
-        .receive(vec![frame("flood")])
-        .await
-        .unwrap();
+    let output = open(&plugins, "d").await.receive(vec![frame("flood")]).await.unwrap();
     assert_eq!((output.samples.len(), output.skipped), (100, 49_900));
 }
 
 #[tokio::test]
 async fn shouting_is_cut_off() {
-    let (plugins, _folder) = hostile(
-        Arc::new(NoHttp),
-        Limits {
-            driver: slow(),
-            ..Limits::default()
-        },
-    )
-    .await;
-    open(&plugins, "d")
-        .await
-        .receive(vec![frame("shout")])
-        .await
-        .unwrap();
-    let status = plugins
-        .status()
-        .into_iter()
-        .find(|plugin| plugin.name == "hostile-driver")
-        .unwrap();
+    let (plugins, _folder) = hostile(Arc::new(NoHttp), Limits { driver: slow(), ..Limits::default() }).await;
+    open(&plugins, "d").await.receive(vec![frame("shout")]).await.unwrap();
+    let status = plugins.status().into_iter().find(|plugin| plugin.name == "hostile-driver").unwrap();
     assert!(status.log.len() <= 200 && status.log.iter().all(|line| line.message.len() <= 4096));
 }
 
 fn slow() -> crate::CallLimits {
     let minute = Duration::from_secs(60);
-    crate::CallLimits {
-        cpu: minute,
-        wall_clock: minute,
-        returned_bytes: 4 << 20,
-    }
+    crate::CallLimits { cpu: minute, wall_clock: minute, returned_bytes: 4 << 20 }
 }
 
 #[tokio::test]
@@ -240,55 +155,26 @@ async fn request_to_a_host_that_was_not_granted_never_leaves() {
     let (plugins, _folder) = hostile(http.clone(), Limits::default()).await;
     let plugin = plugins.receiver("hostile-receiver").unwrap();
     let receiver = plugin.configure(&object(json!({"token": "hunter22"}))).unwrap();
-    let failure = receiver
-        .notify(call("call", receiver.config(), vec![]))
-        .await
-        .unwrap_err();
+    let failure = receiver.notify(call("call", receiver.config(), vec![])).await.unwrap_err();
     let want = "http://evil.example is not granted; add it to hosts under [grants] in hostile-receiver.toml";
     assert_eq!(failure, DeliveryFailure::Misconfigured(want.into()));
     assert!(http.sent().is_empty());
 
-    let allowed = plugin
-        .configure(&object(
-            json!({"token": "hunter22", "target": "https://api.example"}),
-        ))
-        .unwrap();
-    assert!(
-        !allowed.config().contains("hunter22"),
-        "the plugin sees a placeholder"
-    );
-    allowed
-        .notify(call("call", allowed.config(), vec![]))
-        .await
-        .unwrap();
+    let allowed =
+        plugin.configure(&object(json!({"token": "hunter22", "target": "https://api.example"}))).unwrap();
+    assert!(!allowed.config().contains("hunter22"), "the plugin sees a placeholder");
+    allowed.notify(call("call", allowed.config(), vec![])).await.unwrap();
     let body = String::from_utf8(http.sent()[0].body.to_vec()).unwrap();
-    assert!(
-        body.contains("hunter22"),
-        "the host that the secret is for gets it"
-    );
+    assert!(body.contains("hunter22"), "the host that the secret is for gets it");
 }
 
 #[tokio::test]
 async fn receiver_misdeeds_are_reported_as_crashes() {
     let (plugins, _folder) = hostile(Arc::new(NoHttp), Limits::default()).await;
-    let receiver = plugins
-        .receiver("hostile-receiver")
-        .unwrap()
-        .configure(&Map::new())
-        .unwrap();
-    for (deed, words) in [
-        ("spin", "ran 100 ms"),
-        ("hoard", "limit 16 MiB"),
-        ("crash", "deliberate crash"),
-    ] {
-        let failure = receiver
-            .notify(call(deed, receiver.config(), vec![]))
-            .await
-            .unwrap_err();
-        assert!(
-            matches!(&failure, DeliveryFailure::Crashed(text) if text.contains(words)),
-            "{failure:?}"
-        );
+    let receiver = plugins.receiver("hostile-receiver").unwrap().configure(&Map::new()).unwrap();
+    for (deed, words) in [("spin", "ran 100 ms"), ("hoard", "limit 16 MiB"), ("crash", "deliberate crash")] {
+        let failure = receiver.notify(call(deed, receiver.config(), vec![])).await.unwrap_err();
+        assert!(matches!(&failure, DeliveryFailure::Crashed(text) if text.contains(words)), "{failure:?}");
         assert!(failure.is_retryable());
     }
 }
@@ -306,24 +192,14 @@ async fn device_that_crashes_its_driver_again_and_again_is_quarantined_alone() {
         }
     };
     poison("poisonous").await;
-    let refused = driver
-        .open(device("poisonous", "{}"))
-        .await
-        .err()
-        .map(text)
-        .unwrap();
+    let refused = driver.open(device("poisonous", "{}")).await.err().map(text).unwrap();
     assert!(refused.contains("in quarantine for \"poisonous\""), "{refused}");
     assert!(driver.open(device("healthy", "{}")).await.is_ok());
 
     poison("second").await;
     poison("third").await;
     let state = |plugins: &Plugins| {
-        plugins
-            .status()
-            .into_iter()
-            .find(|plugin| plugin.name == "hostile-driver")
-            .unwrap()
-            .state
+        plugins.status().into_iter().find(|plugin| plugin.name == "hostile-driver").unwrap().state
     };
     assert_eq!(state(&plugins), PluginState::Quarantined);
     assert!(driver.open(device("healthy", "{}")).await.is_err());
@@ -334,20 +210,10 @@ async fn device_that_crashes_its_driver_again_and_again_is_quarantined_alone() {
 
 #[tokio::test]
 async fn call_that_is_given_up_ends_the_session() {
-    let (plugins, _folder) = hostile(
-        Arc::new(NoHttp),
-        Limits {
-            driver: slow(),
-            ..Limits::default()
-        },
-    )
-    .await;
+    let (plugins, _folder) = hostile(Arc::new(NoHttp), Limits { driver: slow(), ..Limits::default() }).await;
     let mut session = open(&plugins, "d").await;
     let given_up =
         tokio::time::timeout(Duration::from_millis(20), session.receive(vec![frame("spin")])).await;
     assert!(given_up.is_err());
-    assert_eq!(
-        text(session.tick(NOW).await.unwrap_err()),
-        "plugin hostile-driver: the session is over"
-    );
+    assert_eq!(text(session.tick(NOW).await.unwrap_err()), "plugin hostile-driver: the session is over");
 }

@@ -9,19 +9,11 @@ use super::*;
 use crate::{NoHttp, PluginChange, PluginSource, PluginState, Unavailable};
 
 fn in_folder(folder: &Path) -> PluginsOptions {
-    PluginsOptions {
-        folder: Some(folder.to_path_buf()),
-        ..options()
-    }
+    PluginsOptions { folder: Some(folder.to_path_buf()), ..options() }
 }
 
 fn state_of(plugins: &Plugins, name: &str) -> PluginState {
-    plugins
-        .status()
-        .into_iter()
-        .find(|plugin| plugin.name == name)
-        .unwrap()
-        .state
+    plugins.status().into_iter().find(|plugin| plugin.name == name).unwrap().state
 }
 
 fn reason(plugins: &Plugins, name: &str) -> String {
@@ -43,11 +35,7 @@ async fn broken_files_are_listed_with_the_reason_in_words() {
     put("nothing.wasm", b"\0asm\x0d\0\x01\0");
     put(
         "future.wasm",
-        &with_version(
-            jsonl,
-            b"bellwether:driver/driver@0.1.0",
-            b"bellwether:driver/driver@0.2.0",
-        ),
+        &with_version(jsonl, b"bellwether:driver/driver@0.1.0", b"bellwether:driver/driver@0.2.0"),
     );
     put("pinned.wasm", jsonl);
     put("pinned.toml", b"sha256 = \"00\"");
@@ -58,15 +46,9 @@ async fn broken_files_are_listed_with_the_reason_in_words() {
         ("core", "is a core module, not a component"),
         ("text", "is not WebAssembly"),
         ("empty", "is empty"),
-        (
-            "half",
-            "cannot be compiled; the file is damaged, or not complete yet",
-        ),
+        ("half", "cannot be compiled; the file is damaged, or not complete yet"),
         ("nothing", "is no plugin: it exports none of"),
-        (
-            "future",
-            "exports bellwether:driver/driver@0.2.0, this host speaks 0.1",
-        ),
+        ("future", "exports bellwether:driver/driver@0.2.0, this host speaks 0.1"),
         ("pinned", "but its grants are for 00"),
         ("typo", "unknown field `host`"),
     ] {
@@ -101,25 +83,10 @@ async fn receiver_that_wants_more_waits_for_its_grants() {
         "{refused}"
     );
 
-    fs::write(
-        folder.path().join("x.toml"),
-        "[grants]\nhosts = [\"https://*.example\"]\n",
-    )
-    .unwrap();
-    assert_eq!(
-        plugins.rescan().await,
-        [PluginChange::Loaded {
-            name: "hostile-receiver".into()
-        }]
-    );
+    fs::write(folder.path().join("x.toml"), "[grants]\nhosts = [\"https://*.example\"]\n").unwrap();
+    assert_eq!(plugins.rescan().await, [PluginChange::Loaded { name: "hostile-receiver".into() }]);
     assert_eq!(state_of(&plugins, "hostile-receiver"), PluginState::Ready);
-    assert!(
-        plugins
-            .receiver("hostile-receiver")
-            .unwrap()
-            .configure(&object(json!({})))
-            .is_ok()
-    );
+    assert!(plugins.receiver("hostile-receiver").unwrap().configure(&object(json!({}))).is_ok());
 
     fs::write(folder.path().join("x.toml"), "enabled = false\n").unwrap();
     plugins.rescan().await;
@@ -129,22 +96,13 @@ async fn receiver_that_wants_more_waits_for_its_grants() {
 #[tokio::test]
 async fn file_replaces_what_is_built_in_and_gives_way_when_it_goes() {
     let folder = tempfile::tempdir().unwrap();
-    let options = PluginsOptions {
-        embedded: vec![FIRST_PARTY[0]],
-        ..in_folder(folder.path())
-    };
+    let options = PluginsOptions { embedded: vec![FIRST_PARTY[0]], ..in_folder(folder.path()) };
     let plugins = Plugins::load(options).await.unwrap();
     assert_eq!(plugins.rescan().await, []);
     let path = folder.path().join("mine.wasm");
     fs::write(&path, FIRST_PARTY[0].wasm).unwrap();
-    assert_eq!(
-        plugins.rescan().await,
-        [PluginChange::Loaded { name: "jsonl".into() }]
-    );
-    assert_eq!(
-        plugins.status()[0].source,
-        PluginSource::File { path: path.clone() }
-    );
+    assert_eq!(plugins.rescan().await, [PluginChange::Loaded { name: "jsonl".into() }]);
+    assert_eq!(plugins.status()[0].source, PluginSource::File { path: path.clone() });
     let mut session = {
         let driver = plugins.driver("jsonl").unwrap();
         let config = driver.check_settings(&Map::new()).unwrap();
@@ -161,15 +119,9 @@ async fn file_replaces_what_is_built_in_and_gives_way_when_it_goes() {
     assert_eq!(status.rejected_update.as_deref(), Some("is not WebAssembly"));
 
     fs::remove_file(&path).unwrap();
-    assert_eq!(
-        plugins.rescan().await,
-        [PluginChange::Removed { name: "jsonl".into() }]
-    );
+    assert_eq!(plugins.rescan().await, [PluginChange::Removed { name: "jsonl".into() }]);
     assert_eq!(plugins.status()[0].source, PluginSource::Embedded);
-    assert!(
-        session.receive(vec![frame(r#"{"temp":1}"#)]).await.is_ok(),
-        "open sessions go on"
-    );
+    assert!(session.receive(vec![frame(r#"{"temp":1}"#)]).await.is_ok(), "open sessions go on");
 }
 
 #[tokio::test]
@@ -189,16 +141,10 @@ async fn unknown_names_and_other_kinds_say_what_there_is() {
 async fn damaged_cache_is_compiled_again() {
     let cache = tempfile::tempdir().unwrap();
     let folder = cache.path().join("code");
-    let options = || PluginsOptions {
-        embedded: vec![FIRST_PARTY[2]],
-        cache: Some(folder.clone()),
-        ..options()
-    };
+    let options =
+        || PluginsOptions { embedded: vec![FIRST_PARTY[2]], cache: Some(folder.clone()), ..options() };
     Plugins::load(options()).await.unwrap();
-    let files: Vec<PathBuf> = fs::read_dir(&folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let files: Vec<PathBuf> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     let [file] = &files[..] else { panic!("{files:?}") };
     let mut code = fs::read(file).unwrap();
     let middle = code.len() / 2;

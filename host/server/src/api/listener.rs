@@ -23,7 +23,9 @@ pub async fn bind(flag: &str, address: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
         let remedy = match error.kind() {
             std::io::ErrorKind::AddrInUse => {
-                format!("another process listens there; stop it, or choose another port with {flag} HOST:PORT")
+                format!(
+                    "another process listens there; stop it, or choose another port with {flag} HOST:PORT"
+                )
             }
             std::io::ErrorKind::PermissionDenied => format!("choose a port above 1023 with {flag} HOST:PORT"),
             _ => format!("give {flag} an address of this machine, such as 127.0.0.1:9090"),

@@ -75,7 +75,8 @@ fn decode(text: &str) -> String {
 
 /// Encodes names and values as a form body.
 pub fn form_encode(params: &[(&str, String)]) -> String {
-    let encoded: Vec<String> = params.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
+    let encoded: Vec<String> =
+        params.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
     encoded.join("&")
 }
 

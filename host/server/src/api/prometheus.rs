@@ -41,7 +41,8 @@ pub fn routes() -> Router<Arc<Host>> {
         .route("/api/v1/status/runtimeinfo", get(status::runtime_info))
         .route("/api/v1/status/flags", get(status::flags))
         .layer(DefaultBodyLimit::max(MAX_FORM_BYTES));
-    let write =
-        Router::new().route("/api/v1/write", post(write::write)).layer(DefaultBodyLimit::max(MAX_WRITE_BYTES));
+    let write = Router::new()
+        .route("/api/v1/write", post(write::write))
+        .layer(DefaultBodyLimit::max(MAX_WRITE_BYTES));
     forms.merge(write)
 }

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-
 use bellwether_model::yaml::YamlError;
 use bellwether_promql::Engine;
 use clap::{Args, Subcommand};
@@ -88,7 +87,9 @@ fn print_verdict(file: &Path, verdict: Verdict) {
 }
 
 async fn checking_engine(plugin_dir: Option<&Path>) -> Result<Engine, YamlError> {
-    plugins::checking_engine(plugin_dir).await.map_err(|error| YamlError::of_file("plugins", format!("{error:#}")))
+    plugins::checking_engine(plugin_dir)
+        .await
+        .map_err(|error| YamlError::of_file("plugins", format!("{error:#}")))
 }
 
 async fn check_rules(file: &Path) -> Verdict {
@@ -141,8 +142,9 @@ async fn check_config(file: &Path) -> Verdict {
 
 /// Whether a file is ours rather than Prometheus': by its name, or by a key that only ours has.
 fn is_own(file: &Path, text: &str) -> bool {
-    const OWN_KEYS: [&str; 5] = ["devices:", "log_rules:", "plugins:", "alertmanager_config:", "external_url:"];
+    const OWN_KEYS: [&str; 5] =
+        ["devices:", "log_rules:", "plugins:", "alertmanager_config:", "external_url:"];
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    name.starts_with("bellwether") || text.lines().any(|line| OWN_KEYS.iter().any(|key| line.starts_with(key)))
+    name.starts_with("bellwether")
+        || text.lines().any(|line| OWN_KEYS.iter().any(|key| line.starts_with(key)))
 }
-

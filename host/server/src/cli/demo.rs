@@ -67,7 +67,8 @@ pub async fn run(args: DemoArgs) -> Outcome {
         &[
             format!("12 simulated boards are running. Look at http://{page}/"),
             format!("Prometheus API http://{page}/api/v1/…, Alertmanager API http://{alertmanager}/api/v2/…"),
-            "Within a minute a board overheats, one is unplugged, one runs out of memory, and all recover.".to_owned(),
+            "Within a minute a board overheats, one is unplugged, one runs out of memory, and all recover."
+                .to_owned(),
             String::new(),
         ],
     );

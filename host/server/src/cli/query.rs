@@ -123,7 +123,11 @@ async fn ask(url: &str, params: &[(&str, String)]) -> anyhow::Result<Value> {
     let mut answer: Value =
         serde_json::from_str(&text).with_context(|| format!("{url} answered {status} and no JSON"))?;
     if answer["status"] != "success" {
-        bail!("{}: {}", answer["errorType"].as_str().unwrap_or("error"), answer["error"].as_str().unwrap_or(&text));
+        bail!(
+            "{}: {}",
+            answer["errorType"].as_str().unwrap_or("error"),
+            answer["error"].as_str().unwrap_or(&text)
+        );
     }
     Ok(answer["data"].take())
 }

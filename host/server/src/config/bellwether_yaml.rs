@@ -36,7 +36,8 @@ pub(super) struct BellwetherYaml {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct PluginsYaml {
-    /// Folder with `*.wasm` files, and `*.toml` files beside them that grant them something; relative to this file.
+    /// Folder with `*.wasm` files, and `*.toml` files beside them that grant them something; relative to this file;
+    /// `plugins` in the data folder unless given.
     pub(super) dir: Option<PathBuf>,
 }
 

@@ -65,7 +65,9 @@ fn expand_line(line: &str, values: &dyn Values) -> Result<String, Problem> {
         let inner = &reference[2..end];
         match lookup(inner, values) {
             Some(Ok(value)) => out.push_str(&value),
-            Some(Err((message, hint))) => return Err(Problem { column, message, hint }),
+            Some(Err((message, hint))) => {
+                return Err(Problem { column, message, hint });
+            }
             None => out.push_str(&reference[..=end]),
         }
         rest = &reference[end + 1..];

@@ -7,9 +7,9 @@ use std::time::Duration;
 use bellwether_alerting::config::Config as AlertingConfig;
 use bellwether_devices::DeviceSet;
 use bellwether_ingest::{ScrapeConfig, ScrapeGlobals, ScrapeJob};
+use bellwether_model::Timestamp;
 use bellwether_model::duration::parse_prometheus;
 use bellwether_model::yaml::{self, YamlError};
-use bellwether_model::Timestamp;
 use bellwether_template::alertmanager::Templates;
 
 use super::bellwether_yaml::BellwetherYaml;
@@ -42,12 +42,15 @@ pub fn load_templates(configuration: &Configuration) -> Result<Templates, Config
     for pattern in &configuration.alerting.templates {
         let full = configuration.alerting_folder.join(pattern);
         let full = full.to_string_lossy();
-        let bad = |error: glob::PatternError| YamlError::of_file(&full, format!("bad pattern of templates: {error}"));
+        let bad = |error: glob::PatternError| {
+            YamlError::of_file(&full, format!("bad pattern of templates: {error}"))
+        };
         for path in glob::glob(&full).map_err(bad)?.filter_map(Result::ok) {
             files.push((path.to_string_lossy().into_owned(), read_text(&path)?));
         }
     }
-    let borrowed: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let borrowed: Vec<(&str, &str)> =
+        files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     Templates::new(&borrowed).map_err(|error| {
         YamlError::of_file("templates", error.to_string()).with_hint("see the Go template syntax").into()
     })
@@ -66,7 +69,9 @@ fn load_files(sources: &Sources, now: Timestamp) -> Result<Configuration, Config
     for glob in &sources.rules {
         rule_files.add_flag(glob);
     }
-    for (parent, globs) in [(&own.folder, &own.yaml.rule_files), (&prometheus.folder, &prometheus.yaml.rule_files)] {
+    for (parent, globs) in
+        [(&own.folder, &own.yaml.rule_files), (&prometheus.folder, &prometheus.yaml.rule_files)]
+    {
         globs.iter().for_each(|glob| rule_files.add_file_entry(parent, glob));
     }
     let globals = ScrapeGlobals {
@@ -124,7 +129,11 @@ struct Read<T> {
 }
 
 impl<T> Read<T> {
-    fn scrape_jobs(&self, configs: &[ScrapeConfig], globals: &ScrapeGlobals) -> Result<Vec<ScrapeJob>, YamlError> {
+    fn scrape_jobs(
+        &self,
+        configs: &[ScrapeConfig],
+        globals: &ScrapeGlobals,
+    ) -> Result<Vec<ScrapeJob>, YamlError> {
         configs.iter().map(|config| config.check(&self.name, &self.text, globals)).collect()
     }
 }
@@ -137,11 +146,14 @@ impl<T: Default> Read<T> {
 
 impl Read<BellwetherYaml> {
     fn retention(&self) -> Result<Duration, YamlError> {
-        let Some(text) = &self.yaml.storage.retention else { return Ok(DEFAULT_RETENTION) };
+        let Some(text) = &self.yaml.storage.retention else {
+            return Ok(DEFAULT_RETENTION);
+        };
         let parsed = parse_prometheus(&text.value).ok().filter(|retention| !retention.is_zero());
         parsed.ok_or_else(|| {
             let message = format!("{:?} is no retention", text.value);
-            YamlError::at(&self.name, &self.text, &text.referenced, message).with_hint("write a duration such as 15d")
+            YamlError::at(&self.name, &self.text, &text.referenced, message)
+                .with_hint("write a duration such as 15d")
         })
     }
 }
@@ -162,14 +174,19 @@ impl Loader {
     }
 
     fn bellwether(&mut self, path: Option<&Path>) -> Result<Read<BellwetherYaml>, YamlError> {
-        let Some(path) = path else { return Ok(Read::absent()) };
+        let Some(path) = path else {
+            return Ok(Read::absent());
+        };
         let (name, folder, text) = self.read(path, true)?;
-        let yaml = if text.trim().is_empty() { BellwetherYaml::default() } else { yaml::parse(&name, &text)? };
+        let yaml =
+            if text.trim().is_empty() { BellwetherYaml::default() } else { yaml::parse(&name, &text)? };
         Ok(Read { name, folder, text, yaml })
     }
 
     fn prometheus(&mut self, path: Option<&Path>) -> Result<Read<PrometheusYaml>, YamlError> {
-        let Some(path) = path else { return Ok(Read::absent()) };
+        let Some(path) = path else {
+            return Ok(Read::absent());
+        };
         let (name, folder, text) = self.read(path, false)?;
         let yaml = PrometheusYaml::parse(&name, &text)?;
         self.notes.extend(yaml.notes(&name));
@@ -232,4 +249,3 @@ impl Sources {
         files.iter().all(|file| file.is_none()) && self.rules.is_empty()
     }
 }
-

@@ -146,7 +146,9 @@ impl PrometheusYaml {
     pub fn notes(&self, file: &str) -> Vec<String> {
         let mut notes = Vec::new();
         if self.alerting.is_some() {
-            notes.push(format!("{file}: alerting: this host routes its alerts itself; the section has no effect"));
+            notes.push(format!(
+                "{file}: alerting: this host routes its alerts itself; the section has no effect"
+            ));
         }
         let sections = [
             ("storage", &self.storage),

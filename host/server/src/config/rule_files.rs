@@ -61,11 +61,13 @@ impl Pattern {
         let full = self.folder.join(&self.glob);
         let full = full.to_string_lossy();
         let paths = glob::glob(&full).map_err(|error| {
-            YamlError::of_file(&full, format!("bad pattern of rule files: {error}")).with_hint("`*` and `?` are known")
+            YamlError::of_file(&full, format!("bad pattern of rule files: {error}"))
+                .with_hint("`*` and `?` are known")
         })?;
         let files: Vec<PathBuf> = paths.filter_map(Result::ok).filter(|path| path.is_file()).collect();
         if files.is_empty() && self.must_match {
-            return Err(YamlError::of_file(&full, "no rule file matches").with_hint("check the path given to --rules"));
+            return Err(YamlError::of_file(&full, "no rule file matches")
+                .with_hint("check the path given to --rules"));
         }
         Ok(files)
     }

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use bellwether_model::receiver::{
-    DeliveryFailure, Receipt, Receiver, ReceiverCall, ReceiverTemplate,
-};
 use bellwether_model::BoxFuture;
+use bellwether_model::receiver::{DeliveryFailure, Receipt, Receiver, ReceiverCall, ReceiverTemplate};
 use lettre::message::{Mailbox, MultiPart, SinglePart, header};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
@@ -55,8 +53,10 @@ pub struct Email {
 
 impl Default for Email {
     fn default() -> Self {
-        let template =
-            |name: &str, default: &str| ReceiverTemplate { name: name.to_owned(), default: default.to_owned() };
+        let template = |name: &str, default: &str| ReceiverTemplate {
+            name: name.to_owned(),
+            default: default.to_owned(),
+        };
         Self {
             templates: [
                 template("subject", r#"{{ template "email.default.subject" . }}"#),
@@ -107,8 +107,12 @@ async fn send(call: ReceiverCall) -> Result<Receipt, DeliveryFailure> {
         Ok(Err(error)) if error.is_permanent() => {
             Err(DeliveryFailure::Permanent(format!("{smarthost} refuses the mail: {error}")))
         }
-        Ok(Err(error)) => Err(DeliveryFailure::Retryable(format!("cannot send mail through {smarthost}: {error}"))),
-        Err(_) => Err(DeliveryFailure::Retryable(format!("{smarthost} did not take the mail in {SEND_TIMEOUT:?}"))),
+        Ok(Err(error)) => {
+            Err(DeliveryFailure::Retryable(format!("cannot send mail through {smarthost}: {error}")))
+        }
+        Err(_) => {
+            Err(DeliveryFailure::Retryable(format!("{smarthost} did not take the mail in {SEND_TIMEOUT:?}")))
+        }
     }
 }
 
@@ -118,16 +122,16 @@ fn message_id(call: &ReceiverCall) -> String {
 }
 
 fn compose(settings: &EmailSettings, call: &ReceiverCall) -> Result<Message, String> {
-    let rendered = |name: &str| call.rendered.iter().find(|(have, _)| have == name).map_or("", |(_, text)| text);
+    let rendered =
+        |name: &str| call.rendered.iter().find(|(have, _)| have == name).map_or("", |(_, text)| text);
     let subject = rendered("subject").split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut builder = Message::builder()
-        .from(mailbox(&settings.from)?)
-        .subject(subject)
-        .message_id(Some(message_id(call)));
+    let mut builder =
+        Message::builder().from(mailbox(&settings.from)?).subject(subject).message_id(Some(message_id(call)));
     for to in recipients(&settings.to)? {
         builder = builder.to(to);
     }
-    let html = || SinglePart::builder().header(header::ContentType::TEXT_HTML).body(rendered("html").to_owned());
+    let html =
+        || SinglePart::builder().header(header::ContentType::TEXT_HTML).body(rendered("html").to_owned());
     let text = || SinglePart::plain(rendered("text").to_owned());
     let message = match (rendered("text").is_empty(), rendered("html").is_empty()) {
         (true, _) => builder.singlepart(html()),

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use bellwether_model::BoxFuture;
-use bellwether_model::receiver::{
-    DeliveryFailure, Receipt, Receiver, ReceiverCall, ReceiverTemplate,
-};
+use bellwether_model::receiver::{DeliveryFailure, Receipt, Receiver, ReceiverCall, ReceiverTemplate};
 use bellwether_model::state::{DurableState, InboxMessage};
 use tokio::sync::broadcast;
 
@@ -28,8 +26,10 @@ impl std::fmt::Debug for Inbox {
 impl Inbox {
     /// An inbox in this state.
     pub fn new(state: Arc<dyn DurableState>) -> Self {
-        let template =
-            |name: &str, default: &str| ReceiverTemplate { name: name.to_owned(), default: default.to_owned() };
+        let template = |name: &str, default: &str| ReceiverTemplate {
+            name: name.to_owned(),
+            default: default.to_owned(),
+        };
         let title = template("title", r#"{{ template "__subject" . }}"#);
         let text = template(
             "text",
@@ -58,9 +58,7 @@ impl Inbox {
             body: rendered("text"),
             notification: call.notification,
         };
-        self.state
-            .post_to_inbox(&message)
-            .map_err(|error| DeliveryFailure::Retryable(error.to_string()))?;
+        self.state.post_to_inbox(&message).map_err(|error| DeliveryFailure::Retryable(error.to_string()))?;
         let receipt = Receipt { id: message.id.clone(), url: None };
         // Nobody listening is fine.
         drop(self.feed.send(message));

@@ -95,7 +95,9 @@ impl Ledger {
     /// What is known of a group's messages, in order of receivers and their integrations.
     pub fn of_group(&self, group_key: &str) -> Vec<LedgerEntry> {
         let books = self.lock();
-        let Some(entries) = books.by_group.get(group_key) else { return Vec::new() };
+        let Some(entries) = books.by_group.get(group_key) else {
+            return Vec::new();
+        };
         let mut entries: Vec<_> = entries.iter().collect();
         entries.sort_by_key(|(key, _)| *key);
         entries.into_iter().map(|(_, entry)| entry.clone()).collect()

@@ -64,8 +64,9 @@ impl ConfiguredReceivers {
         let mut senders = HashMap::new();
         for receiver in &config.receivers {
             for (index, integration) in receiver.integrations.iter().enumerate() {
-                let mut note =
-                    |text: &str| notes.push(format!("receiver {:?}, line {}: {text}", receiver.name, integration.line));
+                let mut note = |text: &str| {
+                    notes.push(format!("receiver {:?}, line {}: {text}", receiver.name, integration.line));
+                };
                 if integration.settings.get("http_config").is_some_and(|config| !is_plain(config)) {
                     note("http_config: proxies, credentials and TLS settings have no effect yet");
                 }
@@ -182,7 +183,11 @@ fn is_plain(http_config: &Value) -> bool {
 }
 
 /// What e-mail takes from `global:` under other names.
-fn with_globals(kind: &str, settings: &Map<String, Value>, global: &Map<String, Value>) -> Map<String, Value> {
+fn with_globals(
+    kind: &str,
+    settings: &Map<String, Value>,
+    global: &Map<String, Value>,
+) -> Map<String, Value> {
     let mut settings = settings.clone();
     if kind == "email" {
         for (own, shared) in [

@@ -85,7 +85,9 @@ async fn round(deps: &DeliveryDeps, slots: &Arc<Semaphore>) -> Result<Duration, 
     let free = slots.available_permits();
     let leased = if free == 0 { Vec::new() } else { deps.state.lease_deliveries(now, now + LEASE, free)? };
     for delivery in leased {
-        let Ok(permit) = Arc::clone(slots).try_acquire_owned() else { break };
+        let Ok(permit) = Arc::clone(slots).try_acquire_owned() else {
+            break;
+        };
         let deps = deps.clone();
         tokio::spawn(async move {
             deliver(&deps, delivery).await;
@@ -131,7 +133,9 @@ async fn attempt(deps: &DeliveryDeps, delivery: &Delivery) -> Result<Receipt, De
     drop(receivers);
     match tokio::time::timeout(ATTEMPT_TIMEOUT, receiver.notify(call)).await {
         Ok(result) => result,
-        Err(_) => Err(DeliveryFailure::Retryable(format!("no answer within {} s", ATTEMPT_TIMEOUT.as_secs()))),
+        Err(_) => {
+            Err(DeliveryFailure::Retryable(format!("no answer within {} s", ATTEMPT_TIMEOUT.as_secs())))
+        }
     }
 }
 
@@ -163,7 +167,8 @@ fn outcome_of(
 /// come back together.
 fn backoff(id: &str, attempts: u32) -> Duration {
     let doubled = FIRST_BACKOFF.saturating_mul(2_u32.saturating_pow(attempts.min(16))).min(MAX_BACKOFF);
-    let spread = bellwether_model::Labels::from_pairs([("id", id), ("n", &attempts.to_string())]).fingerprint().0;
+    let spread =
+        bellwether_model::Labels::from_pairs([("id", id), ("n", &attempts.to_string())]).fingerprint().0;
     doubled + doubled.mul_f64((spread % 1000) as f64 / 5000.0)
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use bellwether_model::{Labels, Queryable, Timestamp};
 use bellwether_promql::{Answer, Engine, InstantSample, Query, Value};
 use bellwether_rules::{Evaluator, RuleError};
@@ -9,7 +10,7 @@ use bellwether_rules::{Evaluator, RuleError};
 /// Evaluates with an engine over a store.
 #[derive(Clone)]
 pub struct EngineEvaluator {
-    engine: Arc<Engine>,
+    engine: Arc<ArcSwap<Engine>>,
     samples: Arc<dyn Queryable>,
 }
 
@@ -20,30 +21,20 @@ impl std::fmt::Debug for EngineEvaluator {
 }
 
 impl EngineEvaluator {
-    /// An engine with the samples that it looks at.
-    pub fn new(engine: Arc<Engine>, samples: Arc<dyn Queryable>) -> Self {
+    /// An engine, which may be exchanged when plugins change, with the samples that it looks at.
+    pub fn new(engine: Arc<ArcSwap<Engine>>, samples: Arc<dyn Queryable>) -> Self {
         Self { engine, samples }
-    }
-
-    /// The engine.
-    pub fn engine(&self) -> &Arc<Engine> {
-        &self.engine
-    }
-
-    /// The samples.
-    pub fn samples(&self) -> &Arc<dyn Queryable> {
-        &self.samples
     }
 }
 
 impl Evaluator for EngineEvaluator {
     fn evaluate(&self, query: &Query, at: Timestamp) -> Result<Vec<InstantSample>, RuleError> {
-        let answer = self.engine.instant(query, self.samples.as_ref(), at);
+        let answer = self.engine.load().instant(query, self.samples.as_ref(), at);
         answer.map_err(|error| error.to_string()).and_then(into_vector).map_err(RuleError::Query)
     }
 
     fn evaluate_text(&self, expression: &str, at: Timestamp) -> Result<Vec<(Labels, f64)>, String> {
-        let query = self.engine.prepare(expression).map_err(|error| error.to_string())?;
+        let query = self.engine.load().prepare(expression).map_err(|error| error.to_string())?;
         let vector = self.evaluate(&query, at).map_err(|error| error.to_string())?;
         Ok(vector.into_iter().map(|sample| (sample.labels, sample.sample.value)).collect())
     }

@@ -50,7 +50,11 @@ impl DeviceSink {
 impl Sink for DeviceSink {
     fn records(&self, records: Vec<Record>) {
         if let Err(error) = self.appender.append(&records) {
-            error!(samples = records.len(), error = &error as &dyn std::error::Error, "samples of a device are lost");
+            error!(
+                samples = records.len(),
+                error = &error as &dyn std::error::Error,
+                "samples of a device are lost"
+            );
         }
     }
 
@@ -77,6 +81,10 @@ impl Sink for DeviceSink {
             }
             NoticeKind::Log(_) | NoticeKind::Identity(_) => return,
         };
-        self.journal.note(Entry { device_id: Some(device_id), severity, ..Entry::new(notice.at, kind, text) });
+        self.journal.note(Entry {
+            device_id: Some(device_id),
+            severity,
+            ..Entry::new(notice.at, kind, text)
+        });
     }
 }

@@ -35,11 +35,8 @@ impl Index {
             return;
         }
         let slots: FxHashSet<Slot> = dead.iter().map(|(slot, _)| *slot).collect();
-        let pairs: FxHashSet<(&str, &str)> = dead
-            .iter()
-            .flat_map(|(_, labels)| labels)
-            .map(|label| (&*label.name, &*label.value))
-            .collect();
+        let pairs: FxHashSet<(&str, &str)> =
+            dead.iter().flat_map(|(_, labels)| labels).map(|label| (&*label.name, &*label.value)).collect();
         self.all.retain(|slot| !slots.contains(slot));
         for (name, value) in pairs {
             self.remove_from(name, value, &slots);
@@ -105,10 +102,7 @@ impl Index {
     }
 
     fn postings(&self, name: &str, value: &str) -> &[Slot] {
-        self.names
-            .get(name)
-            .and_then(|values| values.get(value))
-            .map_or(&[], Vec::as_slice)
+        self.names.get(name).and_then(|values| values.get(value)).map_or(&[], Vec::as_slice)
     }
 
     /// A series carries a label once, so the lists of different values never overlap.
@@ -116,10 +110,8 @@ impl Index {
         let Some(values) = self.names.get(name) else {
             return Cow::Borrowed(&[]);
         };
-        let mut lists = values
-            .iter()
-            .filter(|(value, _)| keep(value))
-            .map(|(_, postings)| postings.as_slice());
+        let mut lists =
+            values.iter().filter(|(value, _)| keep(value)).map(|(_, postings)| postings.as_slice());
         let Some(first) = lists.next() else {
             return Cow::Borrowed(&[]);
         };

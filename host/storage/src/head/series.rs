@@ -27,11 +27,7 @@ struct Chunk {
 impl MemSeries {
     /// A series without samples.
     pub(super) fn new(labels: Labels, log_ref: LogRef) -> Self {
-        Self {
-            labels,
-            log_ref,
-            chunks: VecDeque::new(),
-        }
+        Self { labels, log_ref, chunks: VecDeque::new() }
     }
 
     /// Identity.
@@ -56,10 +52,7 @@ impl MemSeries {
 
     /// Adds a sample that is newer than all others.
     pub(super) fn push(&mut self, sample: Sample) {
-        let full = self
-            .chunks
-            .back()
-            .is_none_or(|chunk| chunk.times.len() >= CHUNK_SAMPLES);
+        let full = self.chunks.back().is_none_or(|chunk| chunk.times.len() >= CHUNK_SAMPLES);
         if full {
             self.seal_last();
             self.chunks.push_back(Chunk::default());
@@ -79,20 +72,14 @@ impl MemSeries {
 
     /// Drops chunks whose newest sample is older than `cutoff`.
     pub(super) fn drop_before(&mut self, cutoff: Timestamp) {
-        while self
-            .chunks
-            .front()
-            .is_some_and(|chunk| chunk.last() < cutoff.as_millis())
-        {
+        while self.chunks.front().is_some_and(|chunk| chunk.last() < cutoff.as_millis()) {
             self.chunks.pop_front();
         }
     }
 
     /// Time of the oldest sample.
     pub(super) fn first_at(&self) -> Option<Timestamp> {
-        self.chunks
-            .front()
-            .map(|chunk| Timestamp::from_millis(chunk.first()))
+        self.chunks.front().map(|chunk| Timestamp::from_millis(chunk.first()))
     }
 
     /// The newest sample.
@@ -103,9 +90,7 @@ impl MemSeries {
 
     /// How many samples lie in `start..=end`.
     pub(super) fn count(&self, start: Timestamp, end: Timestamp) -> usize {
-        self.overlapping(start, end)
-            .map(|chunk| chunk.between(start, end).len())
-            .sum()
+        self.overlapping(start, end).map(|chunk| chunk.between(start, end).len()).sum()
     }
 
     /// The samples in `start..=end`, oldest first; `count` of them are expected.
@@ -119,11 +104,8 @@ impl MemSeries {
 
     /// Estimate of the memory taken, labels included, shared label texts not.
     pub(super) fn bytes(&self) -> usize {
-        let columns: usize = self
-            .chunks
-            .iter()
-            .map(|chunk| chunk.times.capacity() + chunk.values.capacity())
-            .sum();
+        let columns: usize =
+            self.chunks.iter().map(|chunk| chunk.times.capacity() + chunk.values.capacity()).sum();
         let labels = self.labels.len() * size_of::<bellwether_model::Label>();
         size_of::<Self>() + labels + self.chunks.capacity() * size_of::<Chunk>() + columns * size_of::<f64>()
     }
@@ -131,9 +113,7 @@ impl MemSeries {
     fn overlapping(&self, start: Timestamp, end: Timestamp) -> impl Iterator<Item = &Chunk> {
         let (start, end) = (start.as_millis(), end.as_millis());
         let from = self.chunks.partition_point(|chunk| chunk.last() < start);
-        self.chunks
-            .range(from..)
-            .take_while(move |chunk| chunk.first() <= end)
+        self.chunks.range(from..).take_while(move |chunk| chunk.first() <= end)
     }
 }
 

@@ -28,10 +28,7 @@ fn head_of(series: &[Labels]) -> Head {
 }
 
 fn names(head: &Head, matchers: &[Matcher]) -> Vec<String> {
-    head.series(matchers, Timestamp::MIN, Timestamp::MAX)
-        .iter()
-        .map(Labels::to_string)
-        .collect()
+    head.series(matchers, Timestamp::MIN, Timestamp::MAX).iter().map(Labels::to_string).collect()
 }
 
 #[test]
@@ -43,12 +40,7 @@ fn matchers_see_an_absent_label_as_empty() {
         of(&[("n", "1"), ("i", "b")]),
         of(&[("n", "2")]),
     ]);
-    let (bare, a, b, two) = (
-        r#"{n="1"}"#,
-        r#"{i="a", n="1"}"#,
-        r#"{i="b", n="1"}"#,
-        r#"{n="2"}"#,
-    );
+    let (bare, a, b, two) = (r#"{n="1"}"#, r#"{i="a", n="1"}"#, r#"{i="b", n="1"}"#, r#"{n="2"}"#);
     // The cases of Prometheus' own `TestPostingsForMatchers`.
     for (matchers, wanted) in [
         (vec![("n", "=", "1")], vec![a, b, bare]),
@@ -69,10 +61,7 @@ fn matchers_see_an_absent_label_as_empty() {
         (vec![("n", "=", "1"), ("i", "!~", "^a?$")], vec![b]),
         (vec![("n", "=", "1"), ("i", "!~", "^$")], vec![a, b]),
         (vec![("i", "!~", ".*")], vec![]),
-        (
-            vec![("n", "=", "1"), ("i", "!=", "b"), ("i", "=~", "^(b|a).*$")],
-            vec![a],
-        ),
+        (vec![("n", "=", "1"), ("i", "!=", "b"), ("i", "=~", "^(b|a).*$")], vec![a]),
         (vec![], vec![a, b, bare, two]),
     ] {
         let built: Vec<Matcher> = matchers.iter().map(|(n, op, v)| matcher(n, op, v)).collect();
@@ -85,35 +74,20 @@ fn a_select_that_would_load_too_much_is_refused() {
     let mut head = head_of(&[Labels::from_pairs([("a", "1")]), Labels::from_pairs([("a", "2")])]);
     head.push(slot_at(0), Sample::new(at(10), 2.0));
     assert_eq!(head.select(&[], at(0), at(10), 3).unwrap().len(), 2);
-    assert!(matches!(
-        head.select(&[], at(0), at(10), 2),
-        Err(QueryError::TooManySamples { limit: 2 })
-    ));
+    assert!(matches!(head.select(&[], at(0), at(10), 2), Err(QueryError::TooManySamples { limit: 2 })));
     assert_eq!(head.select(&[], at(10), at(10), 1).unwrap().len(), 1);
     assert_eq!(head.select(&[], at(11), at(10), 0).unwrap(), vec![]);
 }
 
 #[test]
 fn dropped_series_leave_nothing_in_the_index() {
-    let mut head = head_of(&[
-        Labels::from_pairs([("a", "1"), ("b", "x")]),
-        Labels::from_pairs([("a", "2")]),
-    ]);
+    let mut head = head_of(&[Labels::from_pairs([("a", "1"), ("b", "x")]), Labels::from_pairs([("a", "2")])]);
     head.push(slot_at(1), Sample::new(at(5_000), 1.0));
     let dead = head.drop_before(at(1));
-    assert_eq!(
-        dead,
-        vec![(slot_at(0), Labels::from_pairs([("a", "1"), ("b", "x")]))]
-    );
+    assert_eq!(dead, vec![(slot_at(0), Labels::from_pairs([("a", "1"), ("b", "x")]))]);
     assert_eq!(names(&head, &[]), vec![r#"{a="2"}"#]);
-    assert_eq!(
-        head.label_names(&[], Timestamp::MIN, Timestamp::MAX),
-        vec!["a".into()]
-    );
-    assert_eq!(
-        head.label_values("a", &[], Timestamp::MIN, Timestamp::MAX),
-        vec!["2".into()]
-    );
+    assert_eq!(head.label_names(&[], Timestamp::MIN, Timestamp::MAX), vec!["a".into()]);
+    assert_eq!(head.label_values("a", &[], Timestamp::MIN, Timestamp::MAX), vec!["2".into()]);
     assert_eq!(head.stats().series, 1);
 }
 
@@ -128,14 +102,7 @@ fn any_matcher() -> impl Strategy<Value = Matcher> {
     let equal = prop_oneof![Just("="), Just("!=")];
     let regex = prop_oneof![Just("=~"), Just("!~")];
     let value = prop_oneof![Just(""), Just("a"), Just("b")];
-    let pattern = prop_oneof![
-        Just(""),
-        Just("a.*"),
-        Just(".+"),
-        Just(".*"),
-        Just("a|b"),
-        Just("a?")
-    ];
+    let pattern = prop_oneof![Just(""), Just("a.*"), Just(".+"), Just(".*"), Just("a|b"), Just("a?")];
     (name, prop_oneof![(equal, value), (regex, pattern)])
         .prop_map(|(name, (op, value))| matcher(name, op, value))
 }

@@ -89,8 +89,7 @@ pub(super) fn put_rule_alerts(
     rule_key: &str,
     alerts: &[StoredRuleAlert],
 ) -> Result<(), Failure> {
-    db.prepare_cached("DELETE FROM rule_alert WHERE rule_key = ?1")?
-        .execute([rule_key])?;
+    db.prepare_cached("DELETE FROM rule_alert WHERE rule_key = ?1")?.execute([rule_key])?;
     let mut statement = db.prepare_cached(
         "INSERT INTO rule_alert VALUES (:rule_key, :position, :labels, :annotations, :active_at, :fired_at,
             :keep_firing_since, :value_bits)",
@@ -127,9 +126,7 @@ pub(super) fn load_rule_alerts(db: &Connection) -> Result<Vec<(String, Vec<Store
 
 fn rule_alert(row: &Row<'_>) -> Result<StoredRuleAlert, Failure> {
     let optional_time = |column| -> rusqlite::Result<_> {
-        Ok(row
-            .get::<_, Option<i64>>(column)?
-            .map(bellwether_model::Timestamp::from_millis))
+        Ok(row.get::<_, Option<i64>>(column)?.map(bellwether_model::Timestamp::from_millis))
     };
     Ok(StoredRuleAlert {
         labels: from_json("rule alert", &row.get::<_, String>("labels")?)?,

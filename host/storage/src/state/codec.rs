@@ -15,10 +15,7 @@ pub(super) fn to_json(value: &impl Serialize) -> String {
 
 /// From JSON; `what` is the kind of row, for the error.
 pub(super) fn from_json<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, Failure> {
-    serde_json::from_str(text).map_err(|error| Failure::Damaged {
-        what,
-        cause: error.to_string(),
-    })
+    serde_json::from_str(text).map_err(|error| Failure::Damaged { what, cause: error.to_string() })
 }
 
 /// The bits of a number, so that NaN and the infinities come back as they were.
@@ -68,10 +65,7 @@ pub(super) fn notification_from_json(what: &'static str, text: &str) -> Result<N
         }
     }
     let read: Result<Notification, _> = serde_json::from_value(json);
-    let mut notification = read.map_err(|error| Failure::Damaged {
-        what,
-        cause: error.to_string(),
-    })?;
+    let mut notification = read.map_err(|error| Failure::Damaged { what, cause: error.to_string() })?;
     for (at, value) in odd {
         notification.alerts[at].value = Some(value);
     }

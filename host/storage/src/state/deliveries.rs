@@ -203,9 +203,8 @@ pub(super) fn last_receipt(
          WHERE group_key = ?1 AND receiver = ?2 AND integration = ?3 AND receipt IS NOT NULL
          ORDER BY settled_at DESC, id DESC LIMIT 1",
     )?;
-    let found: Option<String> = statement
-        .query_row(params![group_key, receiver, integration], |row| row.get(0))
-        .optional()?;
+    let found: Option<String> =
+        statement.query_row(params![group_key, receiver, integration], |row| row.get(0)).optional()?;
     found.map(|text| from_json("receipt", &text)).transpose()
 }
 

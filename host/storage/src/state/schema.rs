@@ -79,29 +79,14 @@ const VERSION_1: &str = "
 
 /// Sets the modes that durability needs and creates or upgrades the tables.
 pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
-    let failed = |action| {
-        move |source| OpenError::Database {
-            action,
-            path: path.to_owned(),
-            source,
-        }
-    };
-    connection
-        .pragma_update(None, "journal_mode", "WAL")
-        .map_err(failed("write"))?;
-    connection
-        .pragma_update(None, "synchronous", "FULL")
-        .map_err(failed("write"))?;
-    let found: i64 = connection
-        .pragma_query_value(None, "user_version", |row| row.get(0))
-        .map_err(failed("read"))?;
+    let failed = |action| move |source| OpenError::Database { action, path: path.to_owned(), source };
+    connection.pragma_update(None, "journal_mode", "WAL").map_err(failed("write"))?;
+    connection.pragma_update(None, "synchronous", "FULL").map_err(failed("write"))?;
+    let found: i64 =
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed("read"))?;
     let known = MIGRATIONS.len() as i64;
     if found > known {
-        return Err(OpenError::Newer {
-            path: path.to_owned(),
-            found,
-            known,
-        });
+        return Err(OpenError::Newer { path: path.to_owned(), found, known });
     }
     let done = usize::try_from(found).unwrap_or(0);
     for (version, migration) in MIGRATIONS.iter().enumerate().skip(done) {

@@ -84,10 +84,7 @@ fn state() -> (TempDir, SqliteState) {
 }
 
 fn flush(deliveries: Vec<Delivery>) -> FlushRecord {
-    FlushRecord {
-        deliveries,
-        ..FlushRecord::default()
-    }
+    FlushRecord { deliveries, ..FlushRecord::default() }
 }
 
 fn ids(deliveries: &[Delivery]) -> Vec<&str> {
@@ -119,33 +116,17 @@ fn everything_comes_back_after_a_restart() {
         keep_firing_since: None,
         value: f64::INFINITY,
     };
-    state
-        .put_alerts(&[alert("Hot", Some(f64::NEG_INFINITY)), alert("Cold", None)])
-        .unwrap();
+    state.put_alerts(&[alert("Hot", Some(f64::NEG_INFINITY)), alert("Cold", None)]).unwrap();
     state.put_alerts(&[alert("Hot", Some(2.5))]).unwrap();
     state.put_silence(&silence).unwrap();
-    state
-        .put_rule_alerts("r1", &[rule_alert.clone(), rule_alert.clone()])
-        .unwrap();
-    state
-        .put_rule_alerts("r1", std::slice::from_ref(&rule_alert))
-        .unwrap();
-    state
-        .put_rule_alerts("r2", std::slice::from_ref(&rule_alert))
-        .unwrap();
+    state.put_rule_alerts("r1", &[rule_alert.clone(), rule_alert.clone()]).unwrap();
+    state.put_rule_alerts("r1", std::slice::from_ref(&rule_alert)).unwrap();
+    state.put_rule_alerts("r2", std::slice::from_ref(&rule_alert)).unwrap();
     state.put_rule_alerts("r2", &[]).unwrap();
     let log = vec![log_entry("g", 5)];
-    state
-        .record_flush(&FlushRecord {
-            log: log.clone(),
-            ..FlushRecord::default()
-        })
-        .unwrap();
+    state.record_flush(&FlushRecord { log: log.clone(), ..FlushRecord::default() }).unwrap();
     drop(state);
-    let loaded = SqliteState::open(&dir.path().join("state.db"))
-        .unwrap()
-        .load()
-        .unwrap();
+    let loaded = SqliteState::open(&dir.path().join("state.db")).unwrap().load().unwrap();
     let mut alerts = loaded.alerts;
     alerts.sort_by_key(|alert| alert.name().to_owned());
     assert_eq!(alerts, vec![alert("Cold", None), alert("Hot", Some(2.5))]);
@@ -192,13 +173,7 @@ fn other_group(id: &str, due: i64) -> Delivery {
 #[test]
 fn a_lease_ends_by_time_and_hands_the_delivery_out_again() {
     let (_dir, state) = state();
-    state
-        .record_flush(&flush(vec![
-            other_group("d2", 6),
-            delivery("d1", 5),
-            delivery("d3", 50),
-        ]))
-        .unwrap();
+    state.record_flush(&flush(vec![other_group("d2", 6), delivery("d1", 5), delivery("d3", 50)])).unwrap();
     assert_eq!(state.lease_deliveries(at(4), at(9), 10).unwrap(), vec![]);
     assert_eq!(ids(&state.lease_deliveries(at(10), at(40), 1).unwrap()), ["d1"]);
     assert_eq!(ids(&state.lease_deliveries(at(10), at(41), 9).unwrap()), ["d2"]);
@@ -212,60 +187,30 @@ fn a_lease_ends_by_time_and_hands_the_delivery_out_again() {
 fn messages_about_one_group_go_out_in_order() {
     let (_dir, state) = state();
     let deliveries = vec![delivery("1-fires", 0), delivery("2-over", 0)];
-    state
-        .record_flush(&FlushRecord {
-            deliveries,
-            ..FlushRecord::default()
-        })
-        .unwrap();
+    state.record_flush(&FlushRecord { deliveries, ..FlushRecord::default() }).unwrap();
     let ids = |secs| {
         let leased = state.lease_deliveries(at(secs), at(secs + 10), 9).unwrap();
         leased.into_iter().map(|delivery| delivery.id).collect::<Vec<_>>()
     };
     assert_eq!(ids(0), ["1-fires"]);
-    state
-        .settle_delivery(
-            "1-fires",
-            &DeliveryOutcome::RetryAt(at(60), "down".to_owned()),
-            at(1),
-        )
-        .unwrap();
+    state.settle_delivery("1-fires", &DeliveryOutcome::RetryAt(at(60), "down".to_owned()), at(1)).unwrap();
     assert_eq!(ids(30), [""; 0], "the end waits for the beginning");
     assert_eq!(state.pending_deliveries().unwrap(), (2, Some(at(60))));
     assert_eq!(ids(60), ["1-fires"]);
-    state
-        .settle_delivery("1-fires", &DeliveryOutcome::Delivered(None), at(61))
-        .unwrap();
+    state.settle_delivery("1-fires", &DeliveryOutcome::Delivered(None), at(61)).unwrap();
     assert_eq!(ids(61), ["2-over"]);
 }
 
 #[test]
 fn a_settled_delivery_is_never_handed_out_again() {
     let (_dir, state) = state();
-    state
-        .record_flush(&flush(vec![
-            delivery("d1", 0),
-            delivery("d2", 0),
-            delivery("d3", 0),
-        ]))
-        .unwrap();
+    state.record_flush(&flush(vec![delivery("d1", 0), delivery("d2", 0), delivery("d3", 0)])).unwrap();
     state.lease_deliveries(at(1), at(10), 9).unwrap();
-    let receipt = Receipt {
-        id: "ts=1".to_owned(),
-        url: None,
-    };
-    state
-        .settle_delivery("d1", &DeliveryOutcome::Delivered(Some(receipt.clone())), at(2))
-        .unwrap();
-    state
-        .settle_delivery("d1", &DeliveryOutcome::Dead("late".to_owned()), at(3))
-        .unwrap();
-    state
-        .settle_delivery("d2", &DeliveryOutcome::Dead("410 gone".to_owned()), at(3))
-        .unwrap();
-    state
-        .settle_delivery("d3", &DeliveryOutcome::RetryAt(at(20), "503".to_owned()), at(3))
-        .unwrap();
+    let receipt = Receipt { id: "ts=1".to_owned(), url: None };
+    state.settle_delivery("d1", &DeliveryOutcome::Delivered(Some(receipt.clone())), at(2)).unwrap();
+    state.settle_delivery("d1", &DeliveryOutcome::Dead("late".to_owned()), at(3)).unwrap();
+    state.settle_delivery("d2", &DeliveryOutcome::Dead("410 gone".to_owned()), at(3)).unwrap();
+    state.settle_delivery("d3", &DeliveryOutcome::RetryAt(at(20), "503".to_owned()), at(3)).unwrap();
     assert_eq!(state.pending_deliveries().unwrap(), (1, Some(at(20))));
     // The same flush again, as after a restart in the middle of it, changes nothing.
     state.record_flush(&flush(vec![delivery("d1", 0)])).unwrap();
@@ -274,35 +219,17 @@ fn a_settled_delivery_is_never_handed_out_again() {
     assert_eq!(left[0].attempts, 1);
     assert_eq!(state.last_receipt("{}:{}", "team", 0).unwrap(), Some(receipt));
     let dead = state.dead_letters(10).unwrap();
-    assert_eq!(
-        (dead.len(), dead[0].error.as_str(), dead[0].delivery.attempts),
-        (1, "410 gone", 1)
-    );
+    assert_eq!((dead.len(), dead[0].error.as_str(), dead[0].delivery.attempts), (1, "410 gone", 1));
 }
 
 #[test]
 fn delivered_messages_go_after_a_week_and_dead_ones_stay() {
     let (_dir, state) = state();
-    state
-        .record_flush(&flush(vec![
-            delivery("d1", 0),
-            delivery("d2", 0),
-            delivery("d3", 0),
-        ]))
-        .unwrap();
-    let receipt = Receipt {
-        id: "r".to_owned(),
-        url: None,
-    };
-    state
-        .settle_delivery("d1", &DeliveryOutcome::Delivered(Some(receipt)), at(1))
-        .unwrap();
-    state
-        .settle_delivery("d2", &DeliveryOutcome::Dead("no".to_owned()), at(1))
-        .unwrap();
-    state
-        .settle_delivery("d3", &DeliveryOutcome::Delivered(None), at(8 * 86_400))
-        .unwrap();
+    state.record_flush(&flush(vec![delivery("d1", 0), delivery("d2", 0), delivery("d3", 0)])).unwrap();
+    let receipt = Receipt { id: "r".to_owned(), url: None };
+    state.settle_delivery("d1", &DeliveryOutcome::Delivered(Some(receipt)), at(1)).unwrap();
+    state.settle_delivery("d2", &DeliveryOutcome::Dead("no".to_owned()), at(1)).unwrap();
+    state.settle_delivery("d3", &DeliveryOutcome::Delivered(None), at(8 * 86_400)).unwrap();
     assert_eq!(state.last_receipt("{}:{}", "team", 0).unwrap(), None);
     assert_eq!(state.dead_letters(10).unwrap().len(), 1);
 }
@@ -319,25 +246,9 @@ fn infinities_survive_in_notifications() {
 #[test]
 fn the_notification_log_forgets_what_has_expired() {
     let (_dir, state) = state();
-    state
-        .record_flush(&FlushRecord {
-            log: vec![log_entry("old", 0)],
-            ..FlushRecord::default()
-        })
-        .unwrap();
-    state
-        .record_flush(&FlushRecord {
-            log: vec![log_entry("new", 10)],
-            ..FlushRecord::default()
-        })
-        .unwrap();
-    let keys: Vec<String> = state
-        .load()
-        .unwrap()
-        .log
-        .into_iter()
-        .map(|entry| entry.group_key)
-        .collect();
+    state.record_flush(&FlushRecord { log: vec![log_entry("old", 0)], ..FlushRecord::default() }).unwrap();
+    state.record_flush(&FlushRecord { log: vec![log_entry("new", 10)], ..FlushRecord::default() }).unwrap();
+    let keys: Vec<String> = state.load().unwrap().log.into_iter().map(|entry| entry.group_key).collect();
     assert_eq!(keys, ["new"]);
 }
 
@@ -355,9 +266,7 @@ fn the_inbox_is_bounded_newest_first_and_takes_a_message_once() {
     };
     // One transaction each would sync ten thousand times: the bound is tested from just below it.
     state
-        .write("fill the inbox", |db| {
-            (0..10_000).try_for_each(|number| inbox::post(db, &message(number)))
-        })
+        .write("fill the inbox", |db| (0..10_000).try_for_each(|number| inbox::post(db, &message(number))))
         .unwrap();
     state.post_to_inbox(&message(10_000)).unwrap();
     state.post_to_inbox(&message(10_000)).unwrap();
@@ -371,15 +280,9 @@ fn a_later_schema_and_a_file_that_is_no_database_are_refused() {
     let (dir, state) = state();
     drop(state);
     let path = dir.path().join("state.db");
-    Connection::open(&path)
-        .unwrap()
-        .pragma_update(None, "user_version", 99)
-        .unwrap();
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let error = SqliteState::open(&path).unwrap_err();
-    assert!(
-        error.to_string().contains("newer bellwether (format 99"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("newer bellwether (format 99"), "{error}");
     let other = dir.path().join("other.db");
     std::fs::write(&other, vec![b'x'; 8192]).unwrap();
     let error = SqliteState::open(&other).unwrap_err();

@@ -74,10 +74,7 @@ struct Reporter {
 
 impl Reporter {
     const fn new(action: &'static str) -> Self {
-        Self {
-            action,
-            failing: false,
-        }
+        Self { action, failing: false }
     }
 
     fn report(&mut self, result: io::Result<()>) {
@@ -100,8 +97,7 @@ impl Shared {
         let Some(file) = self.writer().wal_mut().take_unsynced() else {
             return Ok(());
         };
-        file.sync_data()
-            .inspect_err(|_| self.writer().wal_mut().mark_unsynced())
+        file.sync_data().inspect_err(|_| self.writer().wal_mut().mark_unsynced())
     }
 
     /// Writes a checkpoint; appending and reading go on between its steps.

@@ -51,10 +51,7 @@ impl Writer {
             self.records.define(created.log_ref, &created.labels);
         }
         for accepted in &batch.samples {
-            self.records.sample(
-                self.table.newest[accepted.slot.0 as usize].log_ref,
-                accepted.sample,
-            );
+            self.records.sample(self.table.newest[accepted.slot.0 as usize].log_ref, accepted.sample);
         }
         self.wal.append(&mut self.records)
     }
@@ -73,10 +70,7 @@ impl Writer {
     }
 
     pub(super) fn stats(&self) -> StoreStats {
-        StoreStats {
-            log_bytes: self.wal.bytes(),
-            ..self.counts
-        }
+        StoreStats { log_bytes: self.wal.bytes(), ..self.counts }
     }
 
     pub(super) fn checkpoint_due(&self) -> bool {
@@ -132,11 +126,7 @@ impl Batch {
 
     /// What the sender is told.
     pub(super) fn appended(&self) -> Appended {
-        Appended {
-            accepted: self.samples.len(),
-            out_of_order: self.out_of_order,
-            duplicate: self.duplicate,
-        }
+        Appended { accepted: self.samples.len(), out_of_order: self.out_of_order, duplicate: self.duplicate }
     }
 
     /// How many samples were refused because of the limit of series.
@@ -192,11 +182,7 @@ impl SeriesTable {
             }
             Some(last) if sample.at == last.at => batch.duplicate += 1,
             Some(_) | None => {
-                batch.samples.push(Accepted {
-                    slot,
-                    sample,
-                    before: *newest,
-                });
+                batch.samples.push(Accepted { slot, sample, before: *newest });
                 *newest = Some(sample);
             }
         }
@@ -204,10 +190,7 @@ impl SeriesTable {
 
     fn create(&mut self, labels: &Labels, log_ref: LogRef) -> Created {
         let labels = self.interned(labels);
-        let newest = Newest {
-            log_ref,
-            sample: None,
-        };
+        let newest = Newest { log_ref, sample: None };
         let slot = if let Some(slot) = self.free.pop() {
             self.newest[slot.0 as usize] = newest;
             slot
@@ -217,11 +200,7 @@ impl SeriesTable {
         };
         self.next_ref = self.next_ref.max(log_ref.0.saturating_add(1));
         self.slots.insert(labels.clone(), slot);
-        Created {
-            slot,
-            log_ref,
-            labels,
-        }
+        Created { slot, log_ref, labels }
     }
 
     fn interned(&mut self, labels: &Labels) -> Labels {
@@ -232,11 +211,7 @@ impl SeriesTable {
                 text.clone()
             }
         };
-        Labels::from_pairs(
-            labels
-                .iter()
-                .map(|label| (intern(&label.name), intern(&label.value))),
-        )
+        Labels::from_pairs(labels.iter().map(|label| (intern(&label.name), intern(&label.value))))
     }
 
     /// Takes back what admitting a batch has changed.

@@ -60,10 +60,7 @@ impl CheckpointWriter {
         let this = LogFile::Checkpoint(self.covered);
         fs::rename(this.unfinished_path(&self.dir), this.path(&self.dir))?;
         segment::sync_directory(&self.dir)?;
-        Ok(FinishedCheckpoint {
-            covered: self.covered,
-            bytes: self.bytes,
-        })
+        Ok(FinishedCheckpoint { covered: self.covered, bytes: self.bytes })
     }
 }
 

@@ -52,10 +52,7 @@ impl RecordWriter {
         self.continue_record(KIND_SAMPLES);
         let (previous_ref, previous_at) = self.previous;
         let at = sample.at.as_millis();
-        put_varint(
-            &mut self.buffer,
-            zigzag(log_ref.0.wrapping_sub(previous_ref) as i64),
-        );
+        put_varint(&mut self.buffer, zigzag(log_ref.0.wrapping_sub(previous_ref) as i64));
         put_varint(&mut self.buffer, zigzag(at.wrapping_sub(previous_at)));
         put_varint(&mut self.buffer, sample.value.to_bits().swap_bytes());
         self.previous = (log_ref.0, at);
@@ -154,11 +151,7 @@ pub(super) fn frame(bytes: &[u8]) -> Framed<'_> {
     }
     // A power cut may leave the length of the file without its last blocks.
     let last = is_blank(&rest[payload.len()..]);
-    if last {
-        Framed::Torn
-    } else {
-        Framed::Damaged("the record has a wrong checksum")
-    }
+    if last { Framed::Torn } else { Framed::Damaged("the record has a wrong checksum") }
 }
 
 fn is_blank(bytes: &[u8]) -> bool {
@@ -216,10 +209,7 @@ fn take_sample(rest: &mut &[u8], previous: &mut (u64, i64)) -> Option<Entry> {
     let at = previous.1.wrapping_add(unzigzag(take_varint(rest)?));
     let value = f64::from_bits(take_varint(rest)?.swap_bytes());
     *previous = (log_ref, at);
-    Some(Entry::Sample(
-        LogRef(log_ref),
-        Sample::new(Timestamp::from_millis(at), value),
-    ))
+    Some(Entry::Sample(LogRef(log_ref), Sample::new(Timestamp::from_millis(at), value)))
 }
 
 fn put_text(buffer: &mut Vec<u8>, text: &str) {

@@ -39,9 +39,7 @@ impl LogFile {
 
     fn parse(name: &str) -> Option<Self> {
         let number = |suffix| name.strip_suffix(suffix)?.parse().ok();
-        number(SEGMENT_SUFFIX)
-            .map(Self::Segment)
-            .or_else(|| number(CHECKPOINT_SUFFIX).map(Self::Checkpoint))
+        number(SEGMENT_SUFFIX).map(Self::Segment).or_else(|| number(CHECKPOINT_SUFFIX).map(Self::Checkpoint))
     }
 
     /// Where a checkpoint is written until it is complete.

@@ -56,15 +56,7 @@ static ALERT: Type = Type {
         "Fingerprint",
         "Value",
     ],
-    json_names: &[
-        "status",
-        "labels",
-        "annotations",
-        "startsAt",
-        "endsAt",
-        "generatorURL",
-        "fingerprint",
-    ],
+    json_names: &["status", "labels", "annotations", "startsAt", "endsAt", "generatorURL", "fingerprint"],
     printed: 7,
     ..Type::plain("template.Alert", Element::Any)
 };
@@ -90,18 +82,10 @@ static KV: Type = Type {
 
 static KV_METHODS: [Function; 5] = [
     function("SortedPairs", &[], |_, args| Ok(sorted_pairs(&args[0]))),
-    function("Remove", &[Param::Strings], |_, args| {
-        Ok(removed(&args[0], &args[1]))
-    }),
-    function("Names", &[], |_, args| {
-        Ok(column(&sorted_pairs(&args[0]), "Name"))
-    }),
-    function("Values", &[], |_, args| {
-        Ok(column(&sorted_pairs(&args[0]), "Value"))
-    }),
-    function("String", &[], |_, args| {
-        Ok(Value::text(pairs_text(&sorted_pairs(&args[0]))))
-    }),
+    function("Remove", &[Param::Strings], |_, args| Ok(removed(&args[0], &args[1]))),
+    function("Names", &[], |_, args| Ok(column(&sorted_pairs(&args[0]), "Name"))),
+    function("Values", &[], |_, args| Ok(column(&sorted_pairs(&args[0]), "Value"))),
+    function("String", &[], |_, args| Ok(Value::text(pairs_text(&sorted_pairs(&args[0]))))),
 ];
 
 /// `template.Pair`.
@@ -125,9 +109,7 @@ static PAIRS: Type = Type {
 
 /// `template.Strings`.
 static STRINGS: Type = Type {
-    methods: &[function("Join", &[Param::String], |_, args| {
-        text::join(text_arg(args, 1), items(&args[0]))
-    })],
+    methods: &[function("Join", &[Param::String], |_, args| text::join(text_arg(args, 1), items(&args[0])))],
     ..Type::plain("template.Strings", STRING_LIST.element)
 };
 
@@ -190,9 +172,7 @@ fn webhook_alert(alert: &WebhookAlert) -> Value {
 }
 
 fn kv_of_map(map: &BTreeMap<String, String>) -> Value {
-    let entries = map
-        .iter()
-        .map(|(name, value)| (name.as_str().into(), Value::text(value.as_str())));
+    let entries = map.iter().map(|(name, value)| (name.as_str().into(), Value::text(value.as_str())));
     Value::Map(Map::new(&KV, entries.collect()))
 }
 
@@ -240,9 +220,7 @@ fn field(value: &Value, name: &str) -> Value {
 }
 
 fn with_status(alerts: &Value, status: &str) -> Value {
-    let picked = items(alerts)
-        .iter()
-        .filter(|alert| field(alert, "Status").as_str() == Some(status));
+    let picked = items(alerts).iter().filter(|alert| field(alert, "Status").as_str() == Some(status));
     Value::List(List::new(&PICKED_ALERTS, picked.cloned().collect::<Vec<_>>()))
 }
 
@@ -255,20 +233,11 @@ fn sorted_pairs(kv: &Value) -> Value {
     let pair = |(name, value): &(Arc<str>, Value)| {
         Value::new_struct(&PAIR, vec![Value::String(Arc::clone(name)), value.clone()])
     };
-    Value::list(
-        &PAIRS,
-        first.into_iter().chain(others).map(pair).collect::<Vec<_>>(),
-    )
+    Value::list(&PAIRS, first.into_iter().chain(others).map(pair).collect::<Vec<_>>())
 }
 
 fn column(pairs: &Value, name: &str) -> Value {
-    Value::list(
-        &STRINGS,
-        items(pairs)
-            .iter()
-            .map(|pair| field(pair, name))
-            .collect::<Vec<_>>(),
-    )
+    Value::list(&STRINGS, items(pairs).iter().map(|pair| field(pair, name)).collect::<Vec<_>>())
 }
 
 fn pairs_text(pairs: &Value) -> String {

@@ -8,10 +8,7 @@ fn notification(status: AlertStatus) -> Notification {
 
 fn rendered(text: &str) -> String {
     let notification = notification(AlertStatus::Firing);
-    Templates::new(&[])
-        .unwrap()
-        .render(text, &notification, notification.at)
-        .unwrap()
+    Templates::new(&[]).unwrap().render(text, &notification, notification.at).unwrap()
 }
 
 #[test]
@@ -47,9 +44,8 @@ fn default_subject_counts_and_names() {
     );
     let resolved = notification(AlertStatus::Resolved);
     let templates = Templates::new(&[]).unwrap();
-    let subject = templates
-        .render("{{ template \"slack.default.title\" . }}", &resolved, resolved.at)
-        .unwrap();
+    let subject =
+        templates.render("{{ template \"slack.default.title\" . }}", &resolved, resolved.at).unwrap();
     assert_eq!(subject, "[RESOLVED] Example (example warning)");
 }
 
@@ -80,11 +76,7 @@ fn mail_is_escaped_for_where_a_value_stands() {
     notification.alerts[0].generator_url = "javascript:alert(1)".to_owned();
     let templates = Templates::new(&[]).unwrap();
     let html = templates
-        .render_html(
-            "{{ template \"email.default.html\" . }}",
-            &notification,
-            notification.at,
-        )
+        .render_html("{{ template \"email.default.html\" . }}", &notification, notification.at)
         .unwrap();
     assert!(html.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{html}");
     assert!(html.contains("<a href=\"#ZgotmplZ\">Source"), "{html}");
@@ -100,13 +92,8 @@ fn files_of_the_operator_replace_ours() {
     );
     let templates = Templates::new(&[mine]).unwrap();
     let notification = notification(AlertStatus::Firing);
-    let text = templates
-        .render(
-            "{{ template \"slack.default.title\" . }}",
-            &notification,
-            notification.at,
-        )
-        .unwrap();
+    let text =
+        templates.render("{{ template \"slack.default.title\" . }}", &notification, notification.at).unwrap();
     assert_eq!(text, "mine !");
 }
 
@@ -134,22 +121,13 @@ fn mistakes_are_found_when_a_text_is_loaded() {
 #[test]
 fn labels_have_alertmanagers_methods() {
     let cases = [
-        (
-            "{{ .CommonLabels.SortedPairs }}",
-            "alertname=Example, job=example, severity=warning",
-        ),
-        (
-            "{{ (.CommonLabels.Remove (stringSlice \"job\")).Names }}",
-            "[alertname severity]",
-        ),
+        ("{{ .CommonLabels.SortedPairs }}", "alertname=Example, job=example, severity=warning"),
+        ("{{ (.CommonLabels.Remove (stringSlice \"job\")).Names }}", "[alertname severity]"),
         ("{{ .CommonLabels.Values.Join \"/\" }}", "Example/example/warning"),
         ("{{ len .Alerts.Resolved }}", "0"),
         ("{{ (index .Alerts 0).StartsAt.Format \"15:04\" }}", "23:59"),
         ("{{ since (index .Alerts 0).StartsAt }}", "1m0s"),
-        (
-            "{{ .NotificationReason }} {{ .TruncatedAlerts }}",
-            "first notification 0",
-        ),
+        ("{{ .NotificationReason }} {{ .TruncatedAlerts }}", "first notification 0"),
         ("{{ toJson .GroupLabels }}", "{\"alertname\":\"Example\"}"),
     ];
     for (text, wanted) in cases {

@@ -9,10 +9,7 @@ use crate::value::{ANY_LIST, IntType, List, Value};
 impl<'s> Evaluator<'s> {
     /// A word's value for a parameter.
     pub(super) fn argument(&mut self, dot: &Value, param: Param, word: &'s Expr) -> Result<Value> {
-        self.site = Site {
-            position: word.position,
-            context: word,
-        };
+        self.site = Site { position: word.position, context: word };
         match &word.kind {
             ExprKind::Nil if param == Param::Any => Ok(Value::Nil),
             ExprKind::Nil => Err(self.error(format!("cannot assign nil to {}", param.type_name()))),
@@ -54,11 +51,9 @@ impl<'s> Evaluator<'s> {
             (Param::Duration, ExprKind::Number(Number { int: Some(int), .. })) => Ok(Value::duration(*int)),
             (Param::String, _) => expected("string"),
             (Param::Int | Param::Duration, _) => expected("integer"),
-            (Param::Strings | Param::List | Param::Time | Param::Vector | Param::Sample, _) => Err(self
-                .error(format!(
-                    "can't handle {word} for arg of type {}",
-                    param.type_name()
-                ))),
+            (Param::Strings | Param::List | Param::Time | Param::Vector | Param::Sample, _) => {
+                Err(self.error(format!("can't handle {word} for arg of type {}", param.type_name())))
+            }
         }
     }
 

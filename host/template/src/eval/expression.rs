@@ -18,10 +18,7 @@ pub(super) struct Given<'a, 's> {
 }
 
 impl Given<'_, '_> {
-    pub(super) const NOTHING: Self = Given {
-        words: &[],
-        piped: None,
-    };
+    pub(super) const NOTHING: Self = Given { words: &[], piped: None };
 
     fn is_empty(&self) -> bool {
         self.words.is_empty() && self.piped.is_none()
@@ -31,10 +28,7 @@ impl Given<'_, '_> {
 impl<'s> Evaluator<'s> {
     /// The value of a pipeline; sets or declares its variables.
     pub(super) fn pipeline(&mut self, dot: &Value, pipe: &'s Pipe) -> Result<Value> {
-        self.enter(Site {
-            position: pipe.position,
-            context: pipe,
-        })?;
+        self.enter(Site { position: pipe.position, context: pipe })?;
         let mut value: Option<Value> = None;
         for command in &pipe.commands {
             self.spend()?;
@@ -56,10 +50,7 @@ impl<'s> Evaluator<'s> {
         let (word, words) = (&command.words[0], &command.words[1..]);
         let given = Given { words, piped };
         if !matches!(word.kind, ExprKind::Pipe(_)) {
-            self.site = Site {
-                position: word.position,
-                context: word,
-            };
+            self.site = Site { position: word.position, context: word };
         }
         match &word.kind {
             ExprKind::Field(fields) => self.fields(dot, dot.clone(), fields, self.site, given),
@@ -67,10 +58,7 @@ impl<'s> Evaluator<'s> {
             ExprKind::Variable { name, fields } => self.variable(dot, word, name, fields, given),
             ExprKind::Function(function) => {
                 // Go quotes the whole command where the call itself fails.
-                let site = Site {
-                    position: word.position,
-                    context: command,
-                };
+                let site = Site { position: word.position, context: command };
                 self.call_with(dot, function, None, site, given)
             }
             ExprKind::Pipe(pipe) => {
@@ -104,11 +92,7 @@ impl<'s> Evaluator<'s> {
         match &word.kind {
             ExprKind::Bool(value) => Ok(Value::Bool(*value)),
             ExprKind::String { text, .. } => Ok(Value::String(Arc::clone(text))),
-            ExprKind::Number(Number {
-                ideal_float: true,
-                float,
-                ..
-            }) => Ok(Value::Float(*float)),
+            ExprKind::Number(Number { ideal_float: true, float, .. }) => Ok(Value::Float(*float)),
             ExprKind::Number(Number { int: Some(int), .. }) => Ok(Value::int(*int)),
             _ => Err(self.error(format!("{word} overflows int"))),
         }
@@ -130,16 +114,7 @@ impl<'s> Evaluator<'s> {
             self.no_arguments(word, given)?;
             return Ok(value);
         }
-        self.fields(
-            dot,
-            value,
-            fields,
-            Site {
-                position: word.position,
-                context: word,
-            },
-            given,
-        )
+        self.fields(dot, value, fields, Site { position: word.position, context: word }, given)
     }
 
     pub(super) fn chain(
@@ -151,16 +126,7 @@ impl<'s> Evaluator<'s> {
         given: Given<'_, 's>,
     ) -> Result<Value> {
         let receiver = self.argument(dot, Param::Any, base)?;
-        self.fields(
-            dot,
-            receiver,
-            fields,
-            Site {
-                position: word.position,
-                context: word,
-            },
-            given,
-        )
+        self.fields(dot, receiver, fields, Site { position: word.position, context: word }, given)
     }
 
     /// Goes along a chain of fields; only the last one may be given arguments.
@@ -177,11 +143,7 @@ impl<'s> Evaluator<'s> {
             if at > 0 && matches!(value, Value::Nil) {
                 return Err(self.error(format!("nil pointer evaluating interface {{}}.{name}")));
             }
-            let given = if at + 1 == fields.len() {
-                given
-            } else {
-                Given::NOTHING
-            };
+            let given = if at + 1 == fields.len() { given } else { Given::NOTHING };
             value = self.field(dot, &value, name, site, given)?;
         }
         Ok(value)
@@ -256,10 +218,7 @@ impl<'s> Evaluator<'s> {
         if fits {
             return Ok(());
         }
-        Err(self.error(format!(
-            "wrong number of args for {}: want {wanted} got {got}",
-            function.name
-        )))
+        Err(self.error(format!("wrong number of args for {}: want {wanted} got {got}", function.name)))
     }
 
     /// `and` and `or`: the first argument that decides, or the last one.

@@ -27,17 +27,8 @@ impl Printer {
     fn digits(&mut self, value: i64, verb: char) {
         let Flags { width, precision, .. } = self.flags;
         if precision == Some(0) && value == 0 {
-            let blanks = Flags {
-                width: None,
-                ..self.flags
-            };
-            let flags = std::mem::replace(
-                &mut self.flags,
-                Flags {
-                    zero: false,
-                    ..blanks
-                },
-            );
+            let blanks = Flags { width: None, ..self.flags };
+            let flags = std::mem::replace(&mut self.flags, Flags { zero: false, ..blanks });
             self.fill(width.unwrap_or(0));
             self.flags = flags;
             return;
@@ -80,10 +71,7 @@ impl Printer {
         let width = self.flags.precision.unwrap_or(4).max(4);
         // Go prints the bits of a negative number.
         let mut text = format!("U+{:0>width$}", format!("{value:X}"), width = width.min(1000));
-        let shown = u32::try_from(value)
-            .ok()
-            .and_then(char::from_u32)
-            .filter(|&c| number::is_printable(c));
+        let shown = u32::try_from(value).ok().and_then(char::from_u32).filter(|&c| number::is_printable(c));
         if let Some(c) = shown.filter(|_| self.flags.sharp) {
             text = format!("{text} '{c}'");
         }
@@ -158,10 +146,7 @@ impl Printer {
     }
 
     fn truncated<'t>(&self, text: &'t str) -> &'t str {
-        let end = self
-            .flags
-            .precision
-            .and_then(|most| text.char_indices().nth(most));
+        let end = self.flags.precision.and_then(|most| text.char_indices().nth(most));
         end.map_or(text, |(at, _)| &text[..at])
     }
 
@@ -179,22 +164,14 @@ impl Printer {
     fn hex(&mut self, bytes: &[u8], upper: bool) {
         let bytes = &bytes[..self.flags.precision.unwrap_or(bytes.len()).min(bytes.len())];
         let digits = |byte: &u8| {
-            if upper {
-                format!("{byte:02X}")
-            } else {
-                format!("{byte:02x}")
-            }
+            if upper { format!("{byte:02X}") } else { format!("{byte:02x}") }
         };
         let prefix = match (self.flags.sharp && !bytes.is_empty(), upper) {
             (false, _) => "",
             (true, false) => "0x",
             (true, true) => "0X",
         };
-        let separator = if self.flags.space {
-            format!(" {prefix}")
-        } else {
-            String::new()
-        };
+        let separator = if self.flags.space { format!(" {prefix}") } else { String::new() };
         let text = bytes.iter().map(digits).collect::<Vec<_>>().join(&separator);
         self.pad(&format!("{prefix}{text}"));
     }
@@ -210,20 +187,9 @@ fn with_point(text: &str, form: FloatForm, precision: Option<usize>) -> String {
     let mut body = body.to_owned();
     let number = body.trim_start_matches(['-', '+']);
     let significant = match form {
-        FloatForm::Hex => {
-            number
-                .trim_start_matches("0x")
-                .chars()
-                .filter(char::is_ascii_hexdigit)
-                .count()
-                + 1
-        }
+        FloatForm::Hex => number.trim_start_matches("0x").chars().filter(char::is_ascii_hexdigit).count() + 1,
         _ if number == "0" => 1,
-        _ => number
-            .trim_start_matches(['0', '.'])
-            .chars()
-            .filter(char::is_ascii_digit)
-            .count(),
+        _ => number.trim_start_matches(['0', '.']).chars().filter(char::is_ascii_digit).count(),
     };
     if !body.contains('.') {
         body.push('.');
@@ -236,8 +202,5 @@ fn with_point(text: &str, form: FloatForm, precision: Option<usize>) -> String {
 
 /// The character of a code; U+FFFD where there is none.
 fn rune(value: i64) -> char {
-    u32::try_from(value)
-        .ok()
-        .and_then(char::from_u32)
-        .unwrap_or('\u{fffd}')
+    u32::try_from(value).ok().and_then(char::from_u32).unwrap_or('\u{fffd}')
 }

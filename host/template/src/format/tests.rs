@@ -39,10 +39,7 @@ fn numbers() {
 #[test]
 fn texts() {
     let text = || [Value::text("héllo")];
-    assert_eq!(
-        f("%10s|%-7s|%.2s|", &[text(), text(), text()].concat()),
-        "     héllo|héllo  |hé|"
-    );
+    assert_eq!(f("%10s|%-7s|%.2s|", &[text(), text(), text()].concat()), "     héllo|héllo  |hé|");
     assert_eq!(
         f("%q %x % X", &[text(), text(), text()].concat()),
         "\"héllo\" 68c3a96c6c6f 68 C3 A9 6C 6C 6F"
@@ -66,10 +63,7 @@ fn mistakes_are_marked() {
 #[test]
 fn composites() {
     let list = Value::list(&STRING_LIST, vec![Value::text("a"), Value::text("b")]);
-    let map = Value::Map(Map::new(
-        &ANY_MAP,
-        vec![("k".into(), Value::int(1)), ("a".into(), Value::Nil)],
-    ));
+    let map = Value::Map(Map::new(&ANY_MAP, vec![("k".into(), Value::int(1)), ("a".into(), Value::Nil)]));
     assert_eq!(
         f("%v %q %#v", &[list.clone(), list.clone(), list]),
         "[a b] [\"a\" \"b\"] []string{\"a\", \"b\"}"
@@ -88,13 +82,7 @@ fn composites() {
 fn argument_indexes_and_stars() {
     let args = [Value::int(1), Value::text("b")];
     assert_eq!(f("%[2]v %[1]v", &args), "b 1");
-    assert_eq!(
-        f(
-            "%*d|%-*d|",
-            &[Value::int(4), Value::int(7), Value::int(3), Value::int(8)]
-        ),
-        "   7|8  |"
-    );
+    assert_eq!(f("%*d|%-*d|", &[Value::int(4), Value::int(7), Value::int(3), Value::int(8)]), "   7|8  |");
     assert_eq!(f("%.*f", &[Value::int(1), Value::Float(2.25)]), "2.2");
 }
 

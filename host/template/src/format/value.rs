@@ -116,11 +116,7 @@ impl Printer {
     }
 
     fn list(&mut self, list: &List, verb: char) {
-        let (open, close) = if self.flags.sharp_v {
-            ("{", "}")
-        } else {
-            ("[", "]")
-        };
+        let (open, close) = if self.flags.sharp_v { ("{", "}") } else { ("[", "]") };
         if self.flags.sharp_v {
             self.push(list.ty.name);
         }
@@ -133,11 +129,7 @@ impl Printer {
     }
 
     fn map(&mut self, map: &Map, verb: char) {
-        let (open, close) = if self.flags.sharp_v {
-            ("{", "}")
-        } else {
-            ("map[", "]")
-        };
+        let (open, close) = if self.flags.sharp_v { ("{", "}") } else { ("map[", "]") };
         if self.flags.sharp_v {
             self.push(map.ty.name);
         }
@@ -156,12 +148,7 @@ impl Printer {
             self.push(fields.ty.name);
         }
         self.push_char('{');
-        let named = fields
-            .ty
-            .fields
-            .iter()
-            .zip(fields.values.iter())
-            .take(fields.ty.printed);
+        let named = fields.ty.fields.iter().zip(fields.values.iter()).take(fields.ty.printed);
         for (at, (name, value)) in named.enumerate() {
             self.separator(at);
             if self.flags.plus_v || self.flags.sharp_v {
@@ -177,9 +164,8 @@ impl Printer {
     fn raw_time(&mut self, time: &Time, verb: char) {
         let (nanos, secs, located) = time.raw_fields();
         self.push_char('{');
-        for (at, (number, unsigned, name)) in [(nanos, true, "uint64"), (secs, false, "int64")]
-            .into_iter()
-            .enumerate()
+        for (at, (number, unsigned, name)) in
+            [(nanos, true, "uint64"), (secs, false, "int64")].into_iter().enumerate()
         {
             self.separator(at);
             let fits = self.integer(number, unsigned, verb);

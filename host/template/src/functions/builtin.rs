@@ -6,28 +6,12 @@ use crate::value::{IntType, List, Value, text_of_bytes};
 
 /// All of them.
 pub(crate) static FUNCTIONS: [Function; 19] = [
-    Function {
-        name: "and",
-        params: &[Param::Any],
-        variadic: Some(Param::Any),
-        call: Call::And,
-    },
-    Function {
-        name: "or",
-        params: &[Param::Any],
-        variadic: Some(Param::Any),
-        call: Call::Or,
-    },
-    function("not", &[Param::Any], |_, args| {
-        Ok(Value::Bool(!args[0].is_truthy()))
-    }),
+    Function { name: "and", params: &[Param::Any], variadic: Some(Param::Any), call: Call::And },
+    Function { name: "or", params: &[Param::Any], variadic: Some(Param::Any), call: Call::Or },
+    function("not", &[Param::Any], |_, args| Ok(Value::Bool(!args[0].is_truthy()))),
     function("len", &[Param::Any], |_, args| length(&args[0])),
-    variadic("index", &[Param::Any], Param::Any, |_, args| {
-        index(&args[0], &args[1..])
-    }),
-    variadic("slice", &[Param::Any], Param::Any, |_, args| {
-        slice(&args[0], &args[1..])
-    }),
+    variadic("index", &[Param::Any], Param::Any, |_, args| index(&args[0], &args[1..])),
+    variadic("slice", &[Param::Any], Param::Any, |_, args| slice(&args[0], &args[1..])),
     variadic("print", &[], Param::Any, |env, args| {
         charge(env, args)?;
         bounded(format::sprint(args)?)
@@ -40,21 +24,11 @@ pub(crate) static FUNCTIONS: [Function; 19] = [
         charge(env, args)?;
         bounded(format::sprintf(text_arg(args, 0), &args[1..])?)
     }),
-    variadic("html", &[], Param::Any, |_, args| {
-        bounded(text::escape_html(&text::all_text(args)?))
-    }),
-    variadic("js", &[], Param::Any, |_, args| {
-        bounded(text::escape_js(&text::all_text(args)?))
-    }),
-    variadic("urlquery", &[], Param::Any, |_, args| {
-        bounded(text::escape_query(&text::all_text(args)?))
-    }),
+    variadic("html", &[], Param::Any, |_, args| bounded(text::escape_html(&text::all_text(args)?))),
+    variadic("js", &[], Param::Any, |_, args| bounded(text::escape_js(&text::all_text(args)?))),
+    variadic("urlquery", &[], Param::Any, |_, args| bounded(text::escape_query(&text::all_text(args)?))),
     variadic("call", &[Param::Any], Param::Any, |_, args| {
-        Err(format!(
-            "non-function {} of type {}",
-            format::print(&args[0])?,
-            args[0].type_name()
-        ))
+        Err(format!("non-function {} of type {}", format::print(&args[0])?, args[0].type_name()))
     }),
     variadic("eq", &[Param::Any], Param::Any, |_, args| {
         compare::equal_to_any(&args[0], &args[1..]).map(Value::Bool)
@@ -62,13 +36,9 @@ pub(crate) static FUNCTIONS: [Function; 19] = [
     function("ne", &[Param::Any, Param::Any], |_, args| {
         compare::equal(&args[0], &args[1]).map(|equal| Value::Bool(!equal))
     }),
-    function("lt", &[Param::Any, Param::Any], |_, args| {
-        compare::less(&args[0], &args[1]).map(Value::Bool)
-    }),
+    function("lt", &[Param::Any, Param::Any], |_, args| compare::less(&args[0], &args[1]).map(Value::Bool)),
     function("le", &[Param::Any, Param::Any], |_, args| {
-        Ok(Value::Bool(
-            compare::less(&args[0], &args[1])? || compare::equal(&args[0], &args[1])?,
-        ))
+        Ok(Value::Bool(compare::less(&args[0], &args[1])? || compare::equal(&args[0], &args[1])?))
     }),
     function("gt", &[Param::Any, Param::Any], |_, args| {
         let at_most = compare::less(&args[0], &args[1])? || compare::equal(&args[0], &args[1])?;
@@ -104,10 +74,7 @@ fn position(index: &Value, most: usize) -> Result<usize, String> {
             .filter(|&at| at <= most)
             .ok_or_else(|| format!("index out of range: {at}")),
         Value::Nil => Err("cannot index slice/array with nil".to_owned()),
-        other => Err(format!(
-            "cannot index slice/array with type {}",
-            other.type_name()
-        )),
+        other => Err(format!("cannot index slice/array with type {}", other.type_name())),
     }
 }
 
@@ -115,9 +82,7 @@ fn index(item: &Value, indexes: &[Value]) -> Result<Value, String> {
     if matches!(item, Value::Nil) {
         return Err("index of untyped nil".to_owned());
     }
-    indexes
-        .iter()
-        .try_fold(item.clone(), |item, index| index_once(&item, index))
+    indexes.iter().try_fold(item.clone(), |item, index| index_once(&item, index))
 }
 
 fn index_once(item: &Value, index: &Value) -> Result<Value, String> {
@@ -125,17 +90,11 @@ fn index_once(item: &Value, index: &Value) -> Result<Value, String> {
         Value::Nil => Err("index of nil pointer".to_owned()),
         Value::List(list) => {
             let at = position(index, list.items.len())?;
-            list.items
-                .get(at)
-                .cloned()
-                .ok_or_else(|| "reflect: slice index out of range".to_owned())
+            list.items.get(at).cloned().ok_or_else(|| "reflect: slice index out of range".to_owned())
         }
         Value::String(text) | Value::Safe(text, _) => {
             let at = position(index, text.len())?;
-            let byte = text
-                .as_bytes()
-                .get(at)
-                .ok_or("reflect: string index out of range")?;
+            let byte = text.as_bytes().get(at).ok_or("reflect: string index out of range")?;
             Ok(Value::Int(i64::from(*byte), IntType::Byte))
         }
         Value::Map(map) => match index {

@@ -24,11 +24,7 @@ fn basic(value: &Value) -> Option<Basic<'_>> {
 }
 
 fn incompatible(a: &Value, b: &Value) -> String {
-    format!(
-        "incompatible types for comparison: {} and {}",
-        a.type_name(),
-        b.type_name()
-    )
+    format!("incompatible types for comparison: {} and {}", a.type_name(), b.type_name())
 }
 
 /// `eq`: whether `first` equals one of the others.
@@ -65,10 +61,7 @@ fn equal_composites(a: &Value, b: &Value) -> Result<bool, String> {
         (Value::Pointer(a), Value::Pointer(b)) => Ok(std::sync::Arc::ptr_eq(a, b)),
         (Value::Struct(a), Value::Struct(b)) if a.ty.methods.is_empty() && is_flat(&a.values) => {
             Ok(std::ptr::eq(a.ty, b.ty)
-                && a.values
-                    .iter()
-                    .zip(b.values.iter())
-                    .all(|(a, b)| equal(a, b) == Ok(true)))
+                && a.values.iter().zip(b.values.iter()).all(|(a, b)| equal(a, b) == Ok(true)))
         }
         _ if kind(a) != kind(b) => Err(format!(
             "non-comparable types {}: {}, {}: {}",
@@ -77,11 +70,7 @@ fn equal_composites(a: &Value, b: &Value) -> Result<bool, String> {
             b.type_name(),
             format::print(b)?
         )),
-        _ => Err(format!(
-            "non-comparable type {}: {}",
-            format::print(b)?,
-            b.type_name()
-        )),
+        _ => Err(format!("non-comparable type {}: {}", format::print(b)?, b.type_name())),
     }
 }
 

@@ -25,9 +25,9 @@ fn write_json(out: &mut String, value: &Value) -> Result<(), String> {
         Value::Float(value) => out.push_str(&json_float(*value)?),
         Value::String(text) | Value::Safe(text, _) => write_string(out, text),
         Value::Time(time) => write_string(out, &time.rfc3339()),
-        Value::List(list) => write_sequence(out, ['[', ']'], list.items.iter(), |out, item| {
-            write_json(out, item)
-        })?,
+        Value::List(list) => {
+            write_sequence(out, ['[', ']'], list.items.iter(), write_json)?;
+        }
         Value::Map(map) => write_sequence(out, ['{', '}'], map.entries.iter(), |out, (key, value)| {
             write_string(out, key);
             out.push(':');
@@ -40,16 +40,11 @@ fn write_json(out: &mut String, value: &Value) -> Result<(), String> {
 
 fn write_struct(out: &mut String, fields: &Struct) -> Result<(), String> {
     let named = fields.ty.json_names.iter().zip(fields.values.iter());
-    write_sequence(
-        out,
-        ['{', '}'],
-        named.filter(|(name, _)| !name.is_empty()),
-        |out, (name, value)| {
-            write_string(out, name);
-            out.push(':');
-            write_json(out, value)
-        },
-    )
+    write_sequence(out, ['{', '}'], named.filter(|(name, _)| !name.is_empty()), |out, (name, value)| {
+        write_string(out, name);
+        out.push(':');
+        write_json(out, value)
+    })
 }
 
 fn write_sequence<T>(
@@ -119,10 +114,7 @@ pub(crate) fn base64_decode(text: &str) -> Result<String, String> {
         Err(base64::DecodeError::InvalidByte(at, _) | base64::DecodeError::InvalidLastSymbol(at, _)) => {
             Err(format!("illegal base64 data at input byte {at}"))
         }
-        Err(_) => Err(format!(
-            "illegal base64 data at input byte {}",
-            plain.len() / 4 * 4
-        )),
+        Err(_) => Err(format!("illegal base64 data at input byte {}", plain.len() / 4 * 4)),
     }
 }
 
@@ -133,28 +125,17 @@ mod tests {
 
     #[test]
     fn json_is_gos() {
-        let map = Map::new(
-            &ANY_MAP,
-            vec![
-                ("b".into(), Value::Float(1e-7)),
-                ("a".into(), Value::text("<\n\"é")),
-            ],
-        );
+        let map =
+            Map::new(&ANY_MAP, vec![("b".into(), Value::Float(1e-7)), ("a".into(), Value::text("<\n\"é"))]);
         assert_eq!(json(&Value::Map(map)).unwrap(), r#"{"a":"\u003c\n\"é","b":1e-7}"#);
         assert_eq!(json(&Value::Float(1e21)).unwrap(), "1e+21");
-        assert_eq!(
-            json(&Value::Float(f64::NAN)).unwrap_err(),
-            "json: unsupported value: NaN"
-        );
+        assert_eq!(json(&Value::Float(f64::NAN)).unwrap_err(), "json: unsupported value: NaN");
     }
 
     #[test]
     fn base64_is_for_urls() {
         assert_eq!(base64_encode("~~~???"), "fn5-Pz8_");
         assert_eq!(base64_decode("fn5-Pz8_").unwrap(), "~~~???");
-        assert_eq!(
-            base64_decode("a").unwrap_err(),
-            "illegal base64 data at input byte 0"
-        );
+        assert_eq!(base64_decode("a").unwrap_err(), "illegal base64 data at input byte 0");
     }
 }

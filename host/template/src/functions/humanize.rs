@@ -58,11 +58,8 @@ pub(crate) fn humanize(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return four(value);
     }
-    let (scaled, prefix) = if value.abs() >= 1.0 {
-        scale_down(value, 1000.0, &LARGE)
-    } else {
-        scale_up(value)
-    };
+    let (scaled, prefix) =
+        if value.abs() >= 1.0 { scale_down(value, 1000.0, &LARGE) } else { scale_up(value) };
     four(scaled) + prefix
 }
 
@@ -111,11 +108,7 @@ pub(crate) fn humanize_percentage(value: f64) -> String {
 
 /// `humanizeTimestamp`: seconds since the Unix epoch as a time.
 pub(crate) fn humanize_timestamp(value: f64) -> Result<String, String> {
-    if value.is_finite() {
-        Ok(time_of(value)?.text())
-    } else {
-        Ok(four(value))
-    }
+    if value.is_finite() { Ok(time_of(value)?.text()) } else { Ok(four(value)) }
 }
 
 /// Seconds since the Unix epoch as a time, in whole milliseconds.
@@ -130,9 +123,7 @@ pub(crate) fn time_of(secs: f64) -> Result<Time, String> {
             "{shown} cannot be represented as a nanoseconds timestamp since it overflows int64"
         ));
     }
-    Ok(Time::from_unix_nanos(
-        i128::from(nanos as i64) / 1_000_000 * 1_000_000,
-    ))
+    Ok(Time::from_unix_nanos(i128::from(nanos as i64) / 1_000_000 * 1_000_000))
 }
 
 #[cfg(test)]
@@ -141,13 +132,7 @@ mod tests {
 
     #[test]
     fn makes_numbers_short() {
-        let cases = [
-            (1234.5, "1.234k"),
-            (0.00012, "120u"),
-            (999.9999, "1000"),
-            (1e21, "1Z"),
-            (0.0, "0"),
-        ];
+        let cases = [(1234.5, "1.234k"), (0.00012, "120u"), (999.9999, "1000"), (1e21, "1Z"), (0.0, "0")];
         for (value, text) in cases {
             assert_eq!(humanize(value), text);
         }
@@ -158,12 +143,7 @@ mod tests {
 
     #[test]
     fn makes_durations_readable() {
-        let cases = [
-            (90_061.5, "1d 1h 1m 1s"),
-            (-61.0, "-1m 1s"),
-            (1e-9, "1ns"),
-            (59.5, "59.5s"),
-        ];
+        let cases = [(90_061.5, "1d 1h 1m 1s"), (-61.0, "-1m 1s"), (1e-9, "1ns"), (59.5, "59.5s")];
         for (value, text) in cases {
             assert_eq!(humanize_duration(value), text);
         }
@@ -171,15 +151,8 @@ mod tests {
 
     #[test]
     fn timestamps_outside_of_int64_are_refused() {
-        assert_eq!(
-            humanize_timestamp(1_643_114_203.0).unwrap(),
-            "2022-01-25 12:36:43 +0000 UTC"
-        );
+        assert_eq!(humanize_timestamp(1_643_114_203.0).unwrap(), "2022-01-25 12:36:43 +0000 UTC");
         assert_eq!(humanize_timestamp(f64::NAN).unwrap(), "NaN");
-        assert!(
-            humanize_timestamp(1e21)
-                .unwrap_err()
-                .starts_with("1e+21 cannot be represented")
-        );
+        assert!(humanize_timestamp(1e21).unwrap_err().starts_with("1e+21 cannot be represented"));
     }
 }

@@ -24,31 +24,20 @@ static SAMPLE: Type = Type {
 
 /// All of them.
 pub(crate) static FUNCTIONS: [Function; 29] = [
-    function("query", &[Param::String], |env, args| {
-        query(env, text_arg(args, 0))
-    }),
+    function("query", &[Param::String], |env, args| query(env, text_arg(args, 0))),
     function("first", &[Param::Vector], |_, args| {
         let Value::List(vector) = &args[0] else {
             return Err(no_elements());
         };
         vector.items.first().cloned().ok_or_else(no_elements)
     }),
-    function("label", &[Param::String, Param::Sample], |_, args| {
-        Ok(label(&args[1], text_arg(args, 0)))
-    }),
+    function("label", &[Param::String, Param::Sample], |_, args| Ok(label(&args[1], text_arg(args, 0)))),
     function("value", &[Param::Sample], |_, args| {
-        Ok(sample_field(&args[0], "Value")
-            .cloned()
-            .unwrap_or(Value::Float(0.0)))
+        Ok(sample_field(&args[0], "Value").cloned().unwrap_or(Value::Float(0.0)))
     }),
-    function("strvalue", &[Param::Sample], |_, args| {
-        Ok(label(&args[0], STRING_VALUE_LABEL))
-    }),
+    function("strvalue", &[Param::Sample], |_, args| Ok(label(&args[0], STRING_VALUE_LABEL))),
     variadic("args", &[], Param::Any, |_, args| {
-        let named = args
-            .iter()
-            .enumerate()
-            .map(|(at, arg)| (format!("arg{at}").into(), arg.clone()));
+        let named = args.iter().enumerate().map(|(at, arg)| (format!("arg{at}").into(), arg.clone()));
         shallow(Value::Map(Map::new(&ANY_MAP, named.collect())))
     }),
     function("reReplaceAll", &[Param::String; 3], |env, args| {
@@ -57,45 +46,21 @@ pub(crate) static FUNCTIONS: [Function; 29] = [
     function("match", &[Param::String; 2], |env, args| {
         regexp::is_match(env, text_arg(args, 0), text_arg(args, 1))
     }),
-    function("safeHtml", &[Param::String], |_, args| {
-        Ok(Value::Safe(text_arg(args, 0).into(), Markup::Html))
-    }),
-    function("title", &[Param::String], |_, args| {
-        bounded(text::title(text_arg(args, 0), text::Rest::Kept))
-    }),
-    function("toUpper", &[Param::String], |_, args| {
-        bounded(text_arg(args, 0).to_uppercase())
-    }),
-    function("toLower", &[Param::String], |_, args| {
-        bounded(text_arg(args, 0).to_lowercase())
-    }),
-    function("graphLink", &[Param::String], |_, args| {
-        bounded(expression_link(text_arg(args, 0), 0))
-    }),
-    function("tableLink", &[Param::String], |_, args| {
-        bounded(expression_link(text_arg(args, 0), 1))
-    }),
+    function("safeHtml", &[Param::String], |_, args| Ok(Value::Safe(text_arg(args, 0).into(), Markup::Html))),
+    function("title", &[Param::String], |_, args| bounded(text::title(text_arg(args, 0), text::Rest::Kept))),
+    function("toUpper", &[Param::String], |_, args| bounded(text_arg(args, 0).to_uppercase())),
+    function("toLower", &[Param::String], |_, args| bounded(text_arg(args, 0).to_lowercase())),
+    function("graphLink", &[Param::String], |_, args| bounded(expression_link(text_arg(args, 0), 0))),
+    function("tableLink", &[Param::String], |_, args| bounded(expression_link(text_arg(args, 0), 1))),
     function("sortByLabel", &[Param::String, Param::Vector], |_, args| {
         Ok(sort_by_label(&args[1], text_arg(args, 0)))
     }),
-    function("stripPort", &[Param::String], |_, args| {
-        Ok(Value::text(strip_port(text_arg(args, 0))))
-    }),
-    function("stripDomain", &[Param::String], |_, args| {
-        Ok(Value::text(strip_domain(text_arg(args, 0))))
-    }),
-    function("humanize", &[Param::Any], |_, args| {
-        on_float(args, humanize::humanize)
-    }),
-    function("humanize1024", &[Param::Any], |_, args| {
-        on_float(args, humanize::humanize_1024)
-    }),
-    function("humanizeDuration", &[Param::Any], |_, args| {
-        on_float(args, humanize::humanize_duration)
-    }),
-    function("humanizePercentage", &[Param::Any], |_, args| {
-        on_float(args, humanize::humanize_percentage)
-    }),
+    function("stripPort", &[Param::String], |_, args| Ok(Value::text(strip_port(text_arg(args, 0))))),
+    function("stripDomain", &[Param::String], |_, args| Ok(Value::text(strip_domain(text_arg(args, 0))))),
+    function("humanize", &[Param::Any], |_, args| on_float(args, humanize::humanize)),
+    function("humanize1024", &[Param::Any], |_, args| on_float(args, humanize::humanize_1024)),
+    function("humanizeDuration", &[Param::Any], |_, args| on_float(args, humanize::humanize_duration)),
+    function("humanizePercentage", &[Param::Any], |_, args| on_float(args, humanize::humanize_percentage)),
     function("humanizeTimestamp", &[Param::Any], |_, args| {
         humanize::humanize_timestamp(humanize::to_float(&args[0])?).map(Value::text)
     }),
@@ -108,22 +73,16 @@ pub(crate) static FUNCTIONS: [Function; 29] = [
         Ok(Value::Pointer(Arc::new(Value::duration(nanos))))
     }),
     function("now", &[], |env, _| Ok(Value::Float(env.now.as_secs_f64()))),
-    function("pathPrefix", &[], |env, _| {
-        Ok(Value::text(url_path(env.external_url)))
-    }),
+    function("pathPrefix", &[], |env, _| Ok(Value::text(url_path(env.external_url)))),
     function("externalURL", &[], |env, _| Ok(Value::text(env.external_url))),
     function("parseDuration", &[Param::String], |_, args| {
         let text = text_arg(args, 0);
         // As Prometheus 3: a sign is allowed here, though not in rule files.
-        let (sign, magnitude) = text
-            .strip_prefix('-')
-            .map_or((1.0, text), |magnitude| (-1.0, magnitude));
+        let (sign, magnitude) = text.strip_prefix('-').map_or((1.0, text), |magnitude| (-1.0, magnitude));
         let parsed = duration::parse_prometheus(magnitude).map_err(|error| error.to_string())?;
         Ok(Value::Float(sign * parsed.as_secs_f64()))
     }),
-    function("urlQueryEscape", &[Param::String], |_, args| {
-        bounded(text::escape_query(text_arg(args, 0)))
-    }),
+    function("urlQueryEscape", &[Param::String], |_, args| bounded(text::escape_query(text_arg(args, 0)))),
 ];
 
 fn no_elements() -> String {
@@ -142,10 +101,7 @@ fn query(env: &mut Env<'_>, text: &str) -> Result<Value, String> {
         .iter()
         .map(|(labels, value)| {
             let labels = Value::Map(Map::of_labels(&STRING_MAP, labels));
-            Value::Pointer(Arc::new(Value::new_struct(
-                &SAMPLE,
-                vec![labels, Value::Float(*value)],
-            )))
+            Value::Pointer(Arc::new(Value::new_struct(&SAMPLE, vec![labels, Value::Float(*value)])))
         })
         .collect();
     env.spend(samples.len() as u64)?;
@@ -184,10 +140,9 @@ fn expression_link(expression: &str, tab: u8) -> String {
 fn split_port(address: &str) -> Option<(&str, &str)> {
     let (host, port) = address.rsplit_once(':')?;
     match host.strip_prefix('[') {
-        Some(inner) => inner
-            .strip_suffix(']')
-            .filter(|host| !host.contains(['[', ']']))
-            .map(|host| (host, port)),
+        Some(inner) => {
+            inner.strip_suffix(']').filter(|host| !host.contains(['[', ']'])).map(|host| (host, port))
+        }
         None => (!host.contains([':', '[', ']']) && !port.contains(['[', ']'])).then_some((host, port)),
     }
 }
@@ -232,10 +187,7 @@ mod tests {
 
     #[test]
     fn links_and_prefixes() {
-        assert_eq!(
-            expression_link("up == 1", 0),
-            "/graph?g0.expr=up+%3D%3D+1&g0.tab=0"
-        );
+        assert_eq!(expression_link("up == 1", 0), "/graph?g0.expr=up+%3D%3D+1&g0.tab=0");
         assert_eq!(url_path("http://x/prefix"), "/prefix");
         assert_eq!(url_path("http://x:9090"), "");
     }

@@ -27,9 +27,7 @@ impl Env<'_> {
             return Ok(known.clone());
         }
         self.spend(COMPILE_STEPS)?;
-        let compiled = RegexBuilder::new(&ascii_classes(pattern))
-            .size_limit(MAX_PATTERN_BYTES)
-            .build();
+        let compiled = RegexBuilder::new(&ascii_classes(pattern)).size_limit(MAX_PATTERN_BYTES).build();
         let compiled = compiled.map_err(|error| go_error(pattern, &error))?;
         self.patterns.0.insert(pattern.to_owned(), compiled.clone());
         Ok(compiled)
@@ -42,10 +40,9 @@ fn go_error(pattern: &str, error: &regex::Error) -> String {
     let reason = text.lines().last().unwrap_or("").trim_start_matches("error: ");
     let (what, part) = match reason {
         "unclosed group" => ("missing closing )", pattern),
-        "unclosed character class" => (
-            "missing closing ]",
-            pattern.rfind('[').map_or(pattern, |at| &pattern[at..]),
-        ),
+        "unclosed character class" => {
+            ("missing closing ]", pattern.rfind('[').map_or(pattern, |at| &pattern[at..]))
+        }
         "unopened group" => ("unexpected )", pattern),
         "repetition operator missing expression" => ("missing argument to repetition operator", pattern),
         _ if matches!(error, regex::Error::CompiledTooBig(_)) => ("expression too large", pattern),
@@ -62,10 +59,7 @@ pub(crate) fn is_match(env: &mut Env<'_>, pattern: &str, text: &str) -> Result<V
 /// `reReplaceAll`: replaces each occurrence; `$1` and `${name}` stand for groups.
 pub(crate) fn replace_all(env: &mut Env<'_>, pattern: &str, with: &str, text: &str) -> Result<Value, String> {
     let regex = env.pattern(pattern, text).map_err(|error| {
-        format!(
-            "regexp: Compile({}): {error}",
-            crate::number::quote_with(pattern, '`', false)
-        )
+        format!("regexp: Compile({}): {error}", crate::number::quote_with(pattern, '`', false))
     })?;
     let mut out = String::new();
     let mut copied = 0;
@@ -111,9 +105,7 @@ fn expand(captures: &Captures<'_>, with: &str, out: &mut String) {
 /// The group that follows a `$`, as `name` or `{name}`, and what comes after.
 fn group_name(rest: &str) -> Option<(&str, &str)> {
     let (body, braced) = rest.strip_prefix('{').map_or((rest, false), |body| (body, true));
-    let length = body
-        .find(|c: char| c != '_' && !c.is_alphanumeric())
-        .unwrap_or(body.len());
+    let length = body.find(|c: char| c != '_' && !c.is_alphanumeric()).unwrap_or(body.len());
     let (name, after) = body.split_at(length);
     let after = if braced { after.strip_prefix('}')? } else { after };
     (!name.is_empty()).then_some((name, after))
@@ -196,11 +188,7 @@ mod tests {
 
     fn replaced(pattern: &str, with: &str, text: &str) -> String {
         let mut env = Env::new(Timestamp::UNIX_EPOCH, "");
-        replace_all(&mut env, pattern, with, text)
-            .unwrap()
-            .as_str()
-            .unwrap()
-            .to_owned()
+        replace_all(&mut env, pattern, with, text).unwrap().as_str().unwrap().to_owned()
     }
 
     #[test]

@@ -131,11 +131,7 @@ pub(crate) fn title(text: &str, rest: Rest) -> String {
 /// Whether the character does not end the word before it.
 fn joins_words(chars: &[char], at: usize) -> bool {
     let next = chars.get(at + 1).copied().unwrap_or(' ');
-    let before = at
-        .checked_sub(1)
-        .and_then(|before| chars.get(before))
-        .copied()
-        .unwrap_or(' ');
+    let before = at.checked_sub(1).and_then(|before| chars.get(before)).copied().unwrap_or(' ');
     match chars[at] {
         '_' => true,
         '\'' | '.' | '\u{2019}' => next.is_alphanumeric() && before.is_alphanumeric(),
@@ -165,10 +161,7 @@ mod tests {
 
     #[test]
     fn escapes_as_go_does() {
-        assert_eq!(
-            escape_html("<a b='c'>&\"\0"),
-            "&lt;a b=&#39;c&#39;&gt;&amp;&#34;\u{fffd}"
-        );
+        assert_eq!(escape_html("<a b='c'>&\"\0"), "&lt;a b=&#39;c&#39;&gt;&amp;&#34;\u{fffd}");
         assert_eq!(escape_js("it's <b>\n"), "it\\'s \\u003Cb\\u003E\\u000A");
         assert_eq!(escape_query("a b/c~é"), "a+b%2Fc~%C3%A9");
         assert_eq!(unescape_query("a+b%2Fc"), Ok("a b/c".to_owned()));
@@ -178,13 +171,7 @@ mod tests {
     #[test]
     fn the_two_titles_differ_in_the_rest_of_a_word() {
         assert_eq!(title("hello wORLD a-b it's", Rest::Kept), "Hello WORLD A-B It's");
-        assert_eq!(
-            title("hello wORLD a-b it's", Rest::Lowered),
-            "Hello World A-B It's"
-        );
-        assert_eq!(
-            title("esp32-01.lab.example.com", Rest::Kept),
-            "Esp32-01.Lab.example.com"
-        );
+        assert_eq!(title("hello wORLD a-b it's", Rest::Lowered), "Hello World A-B It's");
+        assert_eq!(title("esp32-01.lab.example.com", Rest::Kept), "Esp32-01.Lab.example.com");
     }
 }

@@ -20,110 +20,60 @@ pub(crate) static TIME_METHODS: [Function; 28] = [
     function("UnixMilli", &[], |_, args| Ok(unix_in(args, 1_000_000))),
     function("UnixMicro", &[], |_, args| Ok(unix_in(args, 1_000))),
     function("UnixNano", &[], |_, args| Ok(unix_in(args, 1))),
-    function("Add", &[Param::Duration], |_, args| {
-        Ok(Value::Time(receiver(args).add_nanos(nanos(args, 1))))
-    }),
-    function("AddDate", &[Param::Int, Param::Int, Param::Int], |_, args| {
-        add_date(args)
-    }),
+    function("Add", &[Param::Duration], |_, args| Ok(Value::Time(receiver(args).add_nanos(nanos(args, 1))))),
+    function("AddDate", &[Param::Int, Param::Int, Param::Int], |_, args| add_date(args)),
     function("Sub", &[Param::Time], |_, args| {
         Ok(Value::duration(receiver(args).nanos_since(&time_arg(args, 1))))
     }),
     function("Before", &[Param::Time], |_, args| {
-        Ok(Value::Bool(
-            receiver(args).unix_nanos() < time_arg(args, 1).unix_nanos(),
-        ))
+        Ok(Value::Bool(receiver(args).unix_nanos() < time_arg(args, 1).unix_nanos()))
     }),
     function("After", &[Param::Time], |_, args| {
-        Ok(Value::Bool(
-            receiver(args).unix_nanos() > time_arg(args, 1).unix_nanos(),
-        ))
+        Ok(Value::Bool(receiver(args).unix_nanos() > time_arg(args, 1).unix_nanos()))
     }),
     function("Equal", &[Param::Time], |_, args| {
-        Ok(Value::Bool(
-            receiver(args).unix_nanos() == time_arg(args, 1).unix_nanos(),
-        ))
+        Ok(Value::Bool(receiver(args).unix_nanos() == time_arg(args, 1).unix_nanos()))
     }),
     function("Compare", &[Param::Time], |_, args| {
-        Ok(Value::int(
-            receiver(args).unix_nanos().cmp(&time_arg(args, 1).unix_nanos()) as i64,
-        ))
+        Ok(Value::int(receiver(args).unix_nanos().cmp(&time_arg(args, 1).unix_nanos()) as i64))
     }),
     function("IsZero", &[], |_, args| Ok(Value::Bool(receiver(args).is_zero()))),
-    function("Year", &[], |_, args| {
-        Ok(Value::int(receiver(args).civil().year().into()))
-    }),
-    function("Month", &[], |_, args| {
-        Ok(Value::Int(receiver(args).civil().month().into(), IntType::Month))
-    }),
-    function("Day", &[], |_, args| {
-        Ok(Value::int(receiver(args).civil().day().into()))
-    }),
-    function("Hour", &[], |_, args| {
-        Ok(Value::int(receiver(args).civil().hour().into()))
-    }),
-    function("Minute", &[], |_, args| {
-        Ok(Value::int(receiver(args).civil().minute().into()))
-    }),
-    function("Second", &[], |_, args| {
-        Ok(Value::int(receiver(args).civil().second().into()))
-    }),
-    function("Nanosecond", &[], |_, args| {
-        Ok(Value::int(receiver(args).civil().subsec_nanosecond().into()))
-    }),
+    function("Year", &[], |_, args| Ok(Value::int(receiver(args).civil().year().into()))),
+    function("Month", &[], |_, args| Ok(Value::Int(receiver(args).civil().month().into(), IntType::Month))),
+    function("Day", &[], |_, args| Ok(Value::int(receiver(args).civil().day().into()))),
+    function("Hour", &[], |_, args| Ok(Value::int(receiver(args).civil().hour().into()))),
+    function("Minute", &[], |_, args| Ok(Value::int(receiver(args).civil().minute().into()))),
+    function("Second", &[], |_, args| Ok(Value::int(receiver(args).civil().second().into()))),
+    function("Nanosecond", &[], |_, args| Ok(Value::int(receiver(args).civil().subsec_nanosecond().into()))),
     function("Weekday", &[], |_, args| {
         let weekday = receiver(args).civil().weekday().to_sunday_zero_offset();
         Ok(Value::Int(weekday.into(), IntType::Weekday))
     }),
-    function("YearDay", &[], |_, args| {
-        Ok(Value::int(receiver(args).civil().date().day_of_year().into()))
-    }),
+    function("YearDay", &[], |_, args| Ok(Value::int(receiver(args).civil().date().day_of_year().into()))),
     function("Truncate", &[Param::Duration], |_, args| {
         Ok(Value::Time(receiver(args).add_nanos(-since_multiple(args))))
     }),
     function("Round", &[Param::Duration], |_, args| {
         let (over, step) = (since_multiple(args), nanos(args, 1));
         let up = over != 0 && over >= step - over;
-        Ok(Value::Time(receiver(args).add_nanos(if up {
-            step - over
-        } else {
-            -over
-        })))
+        Ok(Value::Time(receiver(args).add_nanos(if up { step - over } else { -over })))
     }),
-    function("GoString", &[], |_, args| {
-        Ok(Value::text(receiver(args).go_syntax()))
-    }),
+    function("GoString", &[], |_, args| Ok(Value::text(receiver(args).go_syntax()))),
 ];
 
 /// Methods of `time.Duration`. The receiver comes first.
 pub(crate) static DURATION_METHODS: [Function; 10] = [
-    function("Hours", &[], |_, args| {
-        Ok(Value::Float(nanos(args, 0) as f64 / 3.6e12))
-    }),
-    function("Minutes", &[], |_, args| {
-        Ok(Value::Float(nanos(args, 0) as f64 / 6e10))
-    }),
-    function("Seconds", &[], |_, args| {
-        Ok(Value::Float(nanos(args, 0) as f64 / 1e9))
-    }),
-    function("Milliseconds", &[], |_, args| {
-        Ok(int64(nanos(args, 0) / 1_000_000))
-    }),
+    function("Hours", &[], |_, args| Ok(Value::Float(nanos(args, 0) as f64 / 3.6e12))),
+    function("Minutes", &[], |_, args| Ok(Value::Float(nanos(args, 0) as f64 / 6e10))),
+    function("Seconds", &[], |_, args| Ok(Value::Float(nanos(args, 0) as f64 / 1e9))),
+    function("Milliseconds", &[], |_, args| Ok(int64(nanos(args, 0) / 1_000_000))),
     function("Microseconds", &[], |_, args| Ok(int64(nanos(args, 0) / 1_000))),
     function("Nanoseconds", &[], |_, args| Ok(int64(nanos(args, 0)))),
-    function("String", &[], |_, args| {
-        Ok(Value::text(duration_text(nanos(args, 0))))
-    }),
-    function("Abs", &[], |_, args| {
-        Ok(Value::duration(nanos(args, 0).saturating_abs()))
-    }),
+    function("String", &[], |_, args| Ok(Value::text(duration_text(nanos(args, 0))))),
+    function("Abs", &[], |_, args| Ok(Value::duration(nanos(args, 0).saturating_abs()))),
     function("Truncate", &[Param::Duration], |_, args| {
         let (value, step) = (nanos(args, 0), nanos(args, 1));
-        Ok(Value::duration(if step > 0 {
-            value - value % step
-        } else {
-            value
-        }))
+        Ok(Value::duration(if step > 0 { value - value % step } else { value }))
     }),
     function("Round", &[Param::Duration], |_, args| {
         let (value, step) = (nanos(args, 0), nanos(args, 1));
@@ -131,24 +81,18 @@ pub(crate) static DURATION_METHODS: [Function; 10] = [
             return Ok(Value::duration(value));
         }
         let over = value % step;
-        let away = if over.saturating_abs() >= step - over.abs() {
-            step * value.signum()
-        } else {
-            0
-        };
+        let away = if over.saturating_abs() >= step - over.abs() { step * value.signum() } else { 0 };
         Ok(Value::duration((value - over).saturating_add(away)))
     }),
 ];
 
 /// The method of `time.Month`.
-pub(crate) static MONTH_METHODS: [Function; 1] = [function("String", &[], |_, args| {
-    Ok(Value::text(month_name(nanos(args, 0))))
-})];
+pub(crate) static MONTH_METHODS: [Function; 1] =
+    [function("String", &[], |_, args| Ok(Value::text(month_name(nanos(args, 0)))))];
 
 /// The method of `time.Weekday`.
-pub(crate) static WEEKDAY_METHODS: [Function; 1] = [function("String", &[], |_, args| {
-    Ok(Value::text(weekday_name(nanos(args, 0))))
-})];
+pub(crate) static WEEKDAY_METHODS: [Function; 1] =
+    [function("String", &[], |_, args| Ok(Value::text(weekday_name(nanos(args, 0)))))];
 
 const fn int64(value: i64) -> Value {
     Value::Int(value, IntType::Int64)
@@ -174,11 +118,7 @@ fn nanos(args: &[Value], at: usize) -> i64 {
 }
 
 fn unix_in(args: &[Value], nanos_per_unit: i128) -> Value {
-    int64(
-        (receiver(args).unix_nanos().div_euclid(nanos_per_unit))
-            .try_into()
-            .unwrap_or(0),
-    )
+    int64((receiver(args).unix_nanos().div_euclid(nanos_per_unit)).try_into().unwrap_or(0))
 }
 
 /// How far a time is past the last multiple of the argument since year 1; 0 for no step.

@@ -55,11 +55,7 @@ pub(super) fn unquoted(escaped: &str) -> String {
 pub(super) fn name(text: &str) -> String {
     let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     let harmless = !text.starts_with("on") && !matches!(text, "style" | "src" | "href");
-    if plain && harmless {
-        text.to_ascii_lowercase()
-    } else {
-        BLOCKED.to_owned()
-    }
+    if plain && harmless { text.to_ascii_lowercase() } else { BLOCKED.to_owned() }
 }
 
 /// For addresses, given what the attribute holds already.
@@ -75,9 +71,9 @@ pub(super) fn url(text: &str, is_safe: bool, before: &str) -> String {
 
 fn has_safe_scheme(text: &str) -> bool {
     match text.split_once(':') {
-        Some((scheme, _)) if !scheme.contains(['/', '?', '#']) => ["http", "https", "mailto"]
-            .iter()
-            .any(|safe| scheme.eq_ignore_ascii_case(safe)),
+        Some((scheme, _)) if !scheme.contains(['/', '?', '#']) => {
+            ["http", "https", "mailto"].iter().any(|safe| scheme.eq_ignore_ascii_case(safe))
+        }
         _ => true,
     }
 }
@@ -87,10 +83,8 @@ fn percent(text: &str, keep_reserved: bool) -> String {
     let mut out = String::with_capacity(text.len());
     let bytes = text.as_bytes();
     for (at, &byte) in bytes.iter().enumerate() {
-        let is_escape = byte == b'%'
-            && bytes
-                .get(at + 1..at + 3)
-                .is_some_and(|d| d.iter().all(u8::is_ascii_hexdigit));
+        let is_escape =
+            byte == b'%' && bytes.get(at + 1..at + 3).is_some_and(|d| d.iter().all(u8::is_ascii_hexdigit));
         let keep = match byte {
             b'-' | b'.' | b'_' | b'~' => true,
             b'!' | b'#' | b'$' | b'&' | b'*' | b'+' | b',' | b'/' | b':' | b';' | b'=' | b'?' | b'@'

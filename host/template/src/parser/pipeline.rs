@@ -16,12 +16,7 @@ impl<'a> Parser<'a> {
             return Err(self.error(format!("nested deeper than {MAX_NESTING} levels")));
         }
         let position = self.peek_non_space().position;
-        let mut pipe = Pipe {
-            position,
-            assigns: false,
-            variables: Vec::new(),
-            commands: Vec::new(),
-        };
+        let mut pipe = Pipe { position, assigns: false, variables: Vec::new(), commands: Vec::new() };
         self.declarations(&mut pipe, context)?;
         loop {
             let token = self.peek_non_space();
@@ -55,12 +50,7 @@ impl<'a> Parser<'a> {
                     | ExprKind::String { .. }
             )
         };
-        match pipe
-            .commands
-            .iter()
-            .skip(1)
-            .position(|command| is_value(&command.words[0].kind))
-        {
+        match pipe.commands.iter().skip(1).position(|command| is_value(&command.words[0].kind)) {
             Some(at) => Err(self.error(format!("non executable command in pipeline stage {}", at + 2))),
             None => Ok(()),
         }
@@ -90,10 +80,8 @@ impl<'a> Parser<'a> {
                         return Err(self.error(format!("too many declarations in {context}")));
                     }
                     let follows = &self.peek_non_space().kind;
-                    if !matches!(
-                        follows,
-                        TokenKind::Variable | TokenKind::RightDelim | TokenKind::RightParen
-                    ) {
+                    if !matches!(follows, TokenKind::Variable | TokenKind::RightDelim | TokenKind::RightParen)
+                    {
                         return Err(self.error("range can only initialize variables"));
                     }
                 }
@@ -160,10 +148,9 @@ impl<'a> Parser<'a> {
             | ExprKind::Dot => {
                 return Err(self.error(format!("unexpected . after term {:?}", term.to_string())));
             }
-            ExprKind::Function(_) | ExprKind::Pipe(_) | ExprKind::Chain { .. } => ExprKind::Chain {
-                base: Box::new(term),
-                fields: more,
-            },
+            ExprKind::Function(_) | ExprKind::Pipe(_) | ExprKind::Chain { .. } => {
+                ExprKind::Chain { base: Box::new(term), fields: more }
+            }
         };
         Ok(Some(Expr { position, kind }))
     }
@@ -178,10 +165,7 @@ impl<'a> Parser<'a> {
                 if !self.variables.iter().any(|name| **name == *token.text) {
                     return Err(self.error(format!("undefined variable {:?}", token.text)));
                 }
-                ExprKind::Variable {
-                    name: token.text.into(),
-                    fields: Vec::new(),
-                }
+                ExprKind::Variable { name: token.text.into(), fields: Vec::new() }
             }
             TokenKind::Field => ExprKind::Field(vec![token.text[1..].into()]),
             TokenKind::Bool => ExprKind::Bool(token.text == "true"),
@@ -193,19 +177,15 @@ impl<'a> Parser<'a> {
                 let pipe = self.pipeline("parenthesized pipeline", &TokenKind::RightParen)?;
                 ExprKind::Pipe(Box::new(pipe))
             }
-            TokenKind::String | TokenKind::RawString => ExprKind::String {
-                quoted: token.text.to_owned(),
-                text: self.unquote(token)?.into(),
-            },
+            TokenKind::String | TokenKind::RawString => {
+                ExprKind::String { quoted: token.text.to_owned(), text: self.unquote(token)?.into() }
+            }
             _ => {
                 self.next -= 1;
                 return Ok(None);
             }
         };
-        Ok(Some(Expr {
-            position: token.position,
-            kind,
-        }))
+        Ok(Some(Expr { position: token.position, kind }))
     }
 
     fn function(&self, token: &Token<'_>) -> Result<&'static functions::Function> {
@@ -221,12 +201,7 @@ impl<'a> Parser<'a> {
             (Some(c), None) => {
                 let code = i64::from(u32::from(c));
                 let text = token.text.to_owned();
-                Ok(crate::ast::Number {
-                    text,
-                    int: Some(code),
-                    float: code as f64,
-                    ideal_float: false,
-                })
+                Ok(crate::ast::Number { text, int: Some(code), float: code as f64, ideal_float: false })
             }
             _ => Err(self.error(format!("malformed character constant: {}", token.text))),
         }

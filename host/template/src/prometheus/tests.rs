@@ -26,26 +26,17 @@ fn annotations_of_the_seeds_expand() {
         ("gpu", "0"),
     ];
     let cases = [
-        (
-            "Device {{ $labels.device_id }} disconnected",
-            "Device esp32-1 disconnected",
-        ),
+        ("Device {{ $labels.device_id }} disconnected", "Device esp32-1 disconnected"),
         (
             "Device {{ $labels.device_id }} ({{ $labels.platform }}) has been disconnected for more than 1 minute",
             "Device esp32-1 (esp32) has been disconnected for more than 1 minute",
         ),
-        (
-            "Device {{ $labels.device_id }} overheating",
-            "Device esp32-1 overheating",
-        ),
+        ("Device {{ $labels.device_id }} overheating", "Device esp32-1 overheating"),
         (
             "Device {{ $labels.device_id }} temperature is {{ $value }}°C, exceeding safe limits",
             "Device esp32-1 temperature is 0.875°C, exceeding safe limits",
         ),
-        (
-            "Device {{ $labels.device_id }} memory exhaustion",
-            "Device esp32-1 memory exhaustion",
-        ),
+        ("Device {{ $labels.device_id }} memory exhaustion", "Device esp32-1 memory exhaustion"),
         (
             "Device {{ $labels.device_id }} memory usage is {{ $value | humanizePercentage }}",
             "Device esp32-1 memory usage is 87.5%",
@@ -54,18 +45,12 @@ fn annotations_of_the_seeds_expand() {
             "95th percentile profiling duration is {{ $value }}s, exceeding 5 minutes",
             "95th percentile profiling duration is 0.875s, exceeding 5 minutes",
         ),
-        (
-            "Device {{ $labels.device_id }} temperature elevated",
-            "Device esp32-1 temperature elevated",
-        ),
+        ("Device {{ $labels.device_id }} temperature elevated", "Device esp32-1 temperature elevated"),
         (
             "Device {{ $labels.device_id }} temperature is {{ $value }}°C",
             "Device esp32-1 temperature is 0.875°C",
         ),
-        (
-            "Low model throughput on {{ $labels.platform }}",
-            "Low model throughput on esp32",
-        ),
+        ("Low model throughput on {{ $labels.platform }}", "Low model throughput on esp32"),
         (
             "Model {{ $labels.model_name }} throughput is {{ $value }} tokens/second",
             "Model tiny throughput is 0.875 tokens/second",
@@ -74,10 +59,7 @@ fn annotations_of_the_seeds_expand() {
             "Disk usage is {{ $value | humanizePercentage }} on {{ $labels.instance }}",
             "Disk usage is 87.5% on host:9100",
         ),
-        (
-            "95th percentile API latency is {{ $value }}s",
-            "95th percentile API latency is 0.875s",
-        ),
+        ("95th percentile API latency is {{ $value }}s", "95th percentile API latency is 0.875s"),
         (
             "Model {{ $labels.model_name }} accuracy dropped to {{ $value }}",
             "Model tiny accuracy dropped to 0.875",
@@ -94,30 +76,18 @@ fn annotations_of_the_seeds_expand() {
             "Power consumption is {{ $value }}mW, consider optimizing",
             "Power consumption is 0.875mW, consider optimizing",
         ),
-        (
-            "High memory usage on {{ $labels.device_id }}",
-            "High memory usage on esp32-1",
-        ),
+        ("High memory usage on {{ $labels.device_id }}", "High memory usage on esp32-1"),
         (
             "Model server {{ $labels.instance }} has been down for more than 1 minute.",
             "Model server host:9100 has been down for more than 1 minute.",
         ),
-        (
-            "P99 latency is {{ $value }}s (threshold: 0.2s)",
-            "P99 latency is 0.875s (threshold: 0.2s)",
-        ),
-        (
-            "Error rate is {{ $value | humanizePercentage }}",
-            "Error rate is 87.5%",
-        ),
+        ("P99 latency is {{ $value }}s (threshold: 0.2s)", "P99 latency is 0.875s (threshold: 0.2s)"),
+        ("Error rate is {{ $value | humanizePercentage }}", "Error rate is 87.5%"),
         (
             "Current accuracy {{ $value }} is 20% below yesterday",
             "Current accuracy 0.875 is 20% below yesterday",
         ),
-        (
-            "Drift score {{ $value }} exceeds threshold (0.2)",
-            "Drift score 0.875 exceeds threshold (0.2)",
-        ),
+        ("Drift score {{ $value }} exceeds threshold (0.2)", "Drift score 0.875 exceeds threshold (0.2)"),
         ("{{ $labels.drifted_features }}", ""),
         (
             "Current throughput: {{ $value }} predictions/second",
@@ -139,13 +109,9 @@ fn annotations_of_the_seeds_expand() {
 
 #[test]
 fn values_print_as_go_prints_floats() {
-    for (value, text) in [
-        (1e6, "1e+06"),
-        (1.5e-7, "1.5e-07"),
-        (f64::INFINITY, "+Inf"),
-        (-0.5, "-0.5"),
-        (100.0, "100"),
-    ] {
+    for (value, text) in
+        [(1e6, "1e+06"), (1.5e-7, "1.5e-07"), (f64::INFINITY, "+Inf"), (-0.5, "-0.5"), (100.0, "100")]
+    {
         assert_eq!(expanded("{{ $value }}", &[], value).unwrap(), text);
     }
 }
@@ -202,17 +168,9 @@ fn no_template_runs_without_end() {
 
 #[test]
 fn deep_nesting_is_refused_and_not_a_crash() {
-    for (open, close) in [
-        ("(", ")"),
-        ("{{ if 1 }}", "{{ end }}"),
-        ("{{ if 1 }}{{ else ", ""),
-    ] {
+    for (open, close) in [("(", ")"), ("{{ if 1 }}", "{{ end }}"), ("{{ if 1 }}{{ else ", "")] {
         let inside = format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
-        let text = if open == "(" {
-            format!("{{{{ {inside} }}}}")
-        } else {
-            inside
-        };
+        let text = if open == "(" { format!("{{{{ {inside} }}}}") } else { inside };
         assert!(check("a", &text).is_err());
     }
     let most = format!("{{{{ {}1{} }}}}", "(".repeat(90), ")".repeat(90));

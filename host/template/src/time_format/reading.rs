@@ -119,11 +119,7 @@ impl Reading {
             }
             Piece::UpperHalf | Piece::LowerHalf => return self.take_half(piece, text),
             Piece::Offset(style) => return self.take_offset(style, text),
-            Piece::Fraction {
-                separator,
-                digits,
-                trimmed,
-            } => {
+            Piece::Fraction { separator, digits, trimmed } => {
                 return self.take_fraction(text, separator, if trimmed { None } else { Some(digits) });
             }
             Piece::ZoneName => {
@@ -139,21 +135,11 @@ impl Reading {
         }
         let (field, pad) = match piece {
             Piece::Month(pad) => (&mut self.month, pad),
-            Piece::Day(pad) => (
-                &mut self.day,
-                if pad == Pad::Zero { Pad::Zero } else { Pad::Space },
-            ),
+            Piece::Day(pad) => (&mut self.day, if pad == Pad::Zero { Pad::Zero } else { Pad::Space }),
             Piece::Hour24 => (&mut self.hour, Pad::None),
             Piece::Hour12(pad) => (&mut self.hour, pad),
             Piece::Minute(pad) => (&mut self.minute, pad),
-            _ => (
-                &mut self.second,
-                if let Piece::Second(pad) = piece {
-                    pad
-                } else {
-                    Pad::None
-                },
-            ),
+            _ => (&mut self.second, if let Piece::Second(pad) = piece { pad } else { Pad::None }),
         };
         let (number, rest) = small(padded(text, pad, 2)?)?;
         *field = number;
@@ -165,11 +151,7 @@ impl Reading {
     }
 
     fn take_half<'t>(&mut self, piece: Piece, text: &'t str) -> Option<&'t str> {
-        let (am, pm) = if piece == Piece::UpperHalf {
-            ("AM", "PM")
-        } else {
-            ("am", "pm")
-        };
+        let (am, pm) = if piece == Piece::UpperHalf { ("AM", "PM") } else { ("am", "pm") };
         self.afternoon = Some(text.starts_with(pm));
         text.strip_prefix(pm).or_else(|| text.strip_prefix(am))
     }
@@ -187,11 +169,7 @@ impl Reading {
         let mut secs = hours * 3600;
         for (wanted, unit) in [(style.minutes, 60), (style.seconds, 1)] {
             if wanted {
-                let tail = if style.colon {
-                    rest.strip_prefix(':')?
-                } else {
-                    rest
-                };
+                let tail = if style.colon { rest.strip_prefix(':')? } else { rest };
                 let (number, tail) = digits(tail, 2, 2)?;
                 secs += number * unit;
                 rest = tail;
@@ -205,9 +183,7 @@ impl Reading {
         if exact.is_none() && !has_fraction(text) {
             return Some(text);
         }
-        let body = text
-            .strip_prefix(separator)
-            .or_else(|| text.strip_prefix(['.', ',']))?;
+        let body = text.strip_prefix(separator).or_else(|| text.strip_prefix(['.', ',']))?;
         let count = body.bytes().take_while(u8::is_ascii_digit).count();
         if exact.is_some_and(|exact| exact != count) || count == 0 {
             return None;
@@ -224,12 +200,7 @@ impl Reading {
             _ => self.hour,
         };
         let date = match self.year_day {
-            Some(day) => Date::new(self.year, 1, 1)
-                .ok()?
-                .with()
-                .day_of_year(day)
-                .build()
-                .ok()?,
+            Some(day) => Date::new(self.year, 1, 1).ok()?.with().day_of_year(day).build().ok()?,
             None => Date::new(self.year, self.month, self.day).ok()?,
         };
         let time = jiff::civil::Time::new(hour, self.minute, self.second, self.nanos).ok()?;

@@ -56,19 +56,14 @@ impl Detector for ZScore {
 
     fn evaluate(function: &str, params: &[f64], _at: Instant, windows: &[Matrix]) -> Result<Verdicts, Error> {
         let [window] = windows else {
-            return Err(Error::BadParam(format!(
-                "{function} takes one window, not {}",
-                windows.len()
-            )));
+            return Err(Error::BadParam(format!("{function} takes one window, not {}", windows.len())));
         };
         match function {
             "zscore" => Ok(judge_each(window, |points| judge(points, mean_and_deviation))),
             "mad_zscore" => Ok(judge_each(window, |points| judge(points, median_and_mad))),
             "ewma_deviation" => {
                 let alpha = checked_alpha(params)?;
-                Ok(judge_each(window, |points| {
-                    judge(points, |history| ewma(history, alpha))
-                }))
+                Ok(judge_each(window, |points| judge(points, |history| ewma(history, alpha))))
             }
             other => Err(Error::BadParam(format!("there is no function {other}"))),
         }
@@ -76,13 +71,7 @@ impl Detector for ZScore {
 }
 
 fn function(name: &str, help: &str, params: Vec<Param>) -> Function {
-    Function {
-        name: name.into(),
-        help: help.into(),
-        windows: 1,
-        params,
-        min_points: MIN_POINTS,
-    }
+    Function { name: name.into(), help: help.into(), windows: 1, params, min_points: MIN_POINTS }
 }
 
 fn checked_alpha(params: &[f64]) -> Result<f64, Error> {
@@ -90,9 +79,7 @@ fn checked_alpha(params: &[f64]) -> Result<f64, Error> {
     if alpha > 0.0 && alpha <= 1.0 {
         return Ok(alpha);
     }
-    Err(Error::BadParam(format!(
-        "alpha is {alpha}; it must be above 0 and at most 1"
-    )))
+    Err(Error::BadParam(format!("alpha is {alpha}; it must be above 0 and at most 1")))
 }
 
 /// The newest point against the spread of those before it.
@@ -124,11 +111,7 @@ mod tests {
     use super::*;
 
     fn evaluate(function: &str, params: &[f64], series: &[&[f64]]) -> Result<Verdicts, Error> {
-        let mut window = Matrix {
-            offsets: vec![0],
-            times: Vec::new(),
-            values: Vec::new(),
-        };
+        let mut window = Matrix { offsets: vec![0], times: Vec::new(), values: Vec::new() };
         for points in series {
             window.values.extend_from_slice(points);
             window.times.extend((0..points.len()).map(|i| i as i64 * 1000));
@@ -141,20 +124,13 @@ mod tests {
     fn scores_the_newest_point_against_those_before_it() {
         let verdicts = evaluate("zscore", &[], &[&[1.0, 3.0, 1.0, 3.0, 6.0]]).unwrap();
         assert_eq!(verdicts.score, [4.0]);
-        assert_eq!(
-            (verdicts.expected[0], verdicts.lower[0], verdicts.upper[0]),
-            (2.0, -1.0, 5.0)
-        );
+        assert_eq!((verdicts.expected[0], verdicts.lower[0], verdicts.upper[0]), (2.0, -1.0, 5.0));
     }
 
     #[test]
     fn constant_series_scores_zero_until_it_moves() {
-        let verdicts = evaluate(
-            "zscore",
-            &[],
-            &[&[5.0, 5.0, 5.0], &[5.0, 5.0, 6.0], &[5.0, 5.0, 4.0]],
-        )
-        .unwrap();
+        let verdicts =
+            evaluate("zscore", &[], &[&[5.0, 5.0, 5.0], &[5.0, 5.0, 6.0], &[5.0, 5.0, 4.0]]).unwrap();
         assert_eq!(verdicts.score, [0.0, f64::INFINITY, f64::NEG_INFINITY]);
     }
 
@@ -185,14 +161,8 @@ mod tests {
 
     #[test]
     fn refuses_an_alpha_out_of_range() {
-        assert!(matches!(
-            evaluate("ewma_deviation", &[0.0], &[]),
-            Err(Error::BadParam(_))
-        ));
-        assert!(matches!(
-            evaluate("ewma_deviation", &[f64::NAN], &[]),
-            Err(Error::BadParam(_))
-        ));
+        assert!(matches!(evaluate("ewma_deviation", &[0.0], &[]), Err(Error::BadParam(_))));
+        assert!(matches!(evaluate("ewma_deviation", &[f64::NAN], &[]), Err(Error::BadParam(_))));
         assert!(matches!(evaluate("zzz", &[], &[]), Err(Error::BadParam(_))));
     }
 }

@@ -17,29 +17,20 @@ pub(crate) fn mean_and_deviation(points: &[f64]) -> Spread {
     let origin = points.first().copied().unwrap_or(f64::NAN);
     let mean = points.iter().map(|x| x - origin).sum::<f64>() / count;
     let variance = points.iter().map(|x| (x - origin - mean).powi(2)).sum::<f64>() / count;
-    Spread {
-        center: origin + mean,
-        scale: variance.sqrt(),
-    }
+    Spread { center: origin + mean, scale: variance.sqrt() }
 }
 
 /// Median, and the median distance from it scaled to a standard deviation.
 pub(crate) fn median_and_mad(points: &[f64]) -> Spread {
     let center = median(&mut points.to_vec());
     let mut distances: Vec<f64> = points.iter().map(|x| (x - center).abs()).collect();
-    Spread {
-        center,
-        scale: median(&mut distances) * MAD_TO_DEVIATION,
-    }
+    Spread { center, scale: median(&mut distances) * MAD_TO_DEVIATION }
 }
 
 /// Exponentially weighted moving average, and the equally weighted deviation of each point from the average before it.
 pub(crate) fn ewma(points: &[f64], alpha: f64) -> Spread {
     let Some((first, rest)) = points.split_first() else {
-        return Spread {
-            center: f64::NAN,
-            scale: f64::NAN,
-        };
+        return Spread { center: f64::NAN, scale: f64::NAN };
     };
     let (mut center, mut variance) = (*first, 0.0);
     for point in rest {
@@ -47,10 +38,7 @@ pub(crate) fn ewma(points: &[f64], alpha: f64) -> Spread {
         variance = (1.0 - alpha) * (variance + alpha * surprise * surprise);
         center += alpha * surprise;
     }
-    Spread {
-        center,
-        scale: variance.sqrt(),
-    }
+    Spread { center, scale: variance.sqrt() }
 }
 
 /// Reorders as a side effect; NaN for no points.

@@ -18,11 +18,7 @@ impl Driver for JsonLines {
             "Firmware that prints JSON lines, among log lines or alone",
         );
         about.about.settings = settings();
-        Info {
-            metrics: metrics(),
-            events: events(),
-            ..about
-        }
+        Info { metrics: metrics(), events: events(), ..about }
     }
 
     fn open(device: Device) -> Result<Self, Problem> {

@@ -23,18 +23,11 @@ impl Driver for KeyValue {
             "key=value lines, CSV with a header, Arduino plotter, Teleplot",
         );
         about.about.settings = settings();
-        Info {
-            metrics: metrics(),
-            events: events(),
-            ..about
-        }
+        Info { metrics: metrics(), events: events(), ..about }
     }
 
     fn open(device: Device) -> Result<Self, Problem> {
-        Ok(Self {
-            telemetry: Telemetry::open(&device)?,
-            table: None,
-        })
+        Ok(Self { telemetry: Telemetry::open(&device)?, table: None })
     }
 
     fn receive(&mut self, frame: &Frame, out: &mut Out) -> Result<(), Failure> {

@@ -16,10 +16,7 @@ pub(crate) fn teleplot(text: &str) -> Option<Vec<Fact>> {
     let newest = value.rsplit(';').next()?;
     let value = newest.rsplit(':').next()?;
     match Value::parse(value.trim()) {
-        number @ Value::Number(_) => Some(vec![Fact {
-            key: normalized(name),
-            value: number,
-        }]),
+        number @ Value::Number(_) => Some(vec![Fact { key: normalized(name), value: number }]),
         Value::Text(_) => None,
     }
 }
@@ -35,10 +32,7 @@ pub(crate) fn pairs(text: &str) -> Option<Vec<Fact>> {
         if !is_key(key) || value.is_empty() {
             return None;
         }
-        facts.push(Fact {
-            key: normalized(key),
-            value: number_with_unit(value),
-        });
+        facts.push(Fact { key: normalized(key), value: number_with_unit(value) });
     }
     (!facts.is_empty()).then_some(facts)
 }
@@ -46,9 +40,8 @@ pub(crate) fn pairs(text: &str) -> Option<Vec<Fact>> {
 /// What follows `I (5230) tag: `.
 fn without_log_prefix(text: &str) -> &str {
     let prefixed = text.split_once(" (").filter(|(letter, _)| letter.len() == 1);
-    let after = prefixed
-        .and_then(|(_, rest)| rest.split_once(") "))
-        .and_then(|(_, rest)| rest.split_once(": "));
+    let after =
+        prefixed.and_then(|(_, rest)| rest.split_once(") ")).and_then(|(_, rest)| rest.split_once(": "));
     after.map_or(text, |(_, rest)| rest)
 }
 
@@ -65,9 +58,7 @@ fn glued(text: &str) -> String {
 
 fn is_key(key: &str) -> bool {
     key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && key
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "_-./[]".contains(c))
+        && key.chars().all(|c| c.is_ascii_alphanumeric() || "_-./[]".contains(c))
 }
 
 fn number_with_unit(text: &str) -> Value {
@@ -89,51 +80,29 @@ impl Table {
     /// A header is a line of words without any number among them, separated by tabs, commas or semicolons.
     pub(crate) fn from_header(text: &str) -> Option<Self> {
         let separator = ['\t', ',', ';'].into_iter().find(|c| text.contains(*c))?;
-        let columns: Vec<&str> = text
-            .trim_start_matches('#')
-            .split(separator)
-            .map(str::trim)
-            .collect();
+        let columns: Vec<&str> = text.trim_start_matches('#').split(separator).map(str::trim).collect();
         let fits = (MIN_COLUMNS..=MAX_COLUMNS).contains(&columns.len());
         if !fits || !columns.iter().all(|column| is_key(column)) {
             return None;
         }
-        Some(Self {
-            separator,
-            columns: columns.into_iter().map(normalized).collect(),
-        })
+        Some(Self { separator, columns: columns.into_iter().map(normalized).collect() })
     }
 
     /// A line of values under the header; none where the line is no row at all, an error where it has another number of
     /// columns.
     pub(crate) fn row(&self, text: &str) -> Option<Result<Vec<Fact>, String>> {
         let values: Vec<&str> = text.split(self.separator).map(str::trim).collect();
-        let numbers = values
-            .iter()
-            .filter(|value| matches!(Value::parse(value), Value::Number(_)))
-            .count();
+        let numbers = values.iter().filter(|value| matches!(Value::parse(value), Value::Number(_))).count();
         if numbers == 0 {
             return None;
         }
         if values.len() != self.columns.len() {
-            return (values.len() >= MIN_COLUMNS).then(|| {
-                Err(format!(
-                    "{} values under {} columns",
-                    values.len(),
-                    self.columns.len()
-                ))
-            });
+            return (values.len() >= MIN_COLUMNS)
+                .then(|| Err(format!("{} values under {} columns", values.len(), self.columns.len())));
         }
-        let facts = self
-            .columns
-            .iter()
-            .zip(values)
-            .filter(|(_, value)| !value.is_empty());
+        let facts = self.columns.iter().zip(values).filter(|(_, value)| !value.is_empty());
         Some(Ok(facts
-            .map(|(key, value)| Fact {
-                key: key.clone(),
-                value: number_with_unit(value),
-            })
+            .map(|(key, value)| Fact { key: key.clone(), value: number_with_unit(value) })
             .collect()))
     }
 }
@@ -151,10 +120,7 @@ mod tests {
     }
 
     fn owned(pairs: &[(&str, f64)]) -> Vec<(String, f64)> {
-        pairs
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), *value))
-            .collect()
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), *value)).collect()
     }
 
     #[test]
@@ -189,24 +155,15 @@ mod tests {
     #[test]
     fn reads_teleplot() {
         assert_eq!(numbers(teleplot(">temp:41.5|g")), owned(&[("temp", 41.5)]));
-        assert_eq!(
-            numbers(teleplot(">heapFree:1627551892437:41§B|np")),
-            owned(&[("heap_free", 41.0)])
-        );
+        assert_eq!(numbers(teleplot(">heapFree:1627551892437:41§B|np")), owned(&[("heap_free", 41.0)]));
         assert_eq!(teleplot(">text:hello|t"), None);
     }
 
     #[test]
     fn reads_a_table_under_its_header() {
         let table = Table::from_header("# temp_c,cpu,note").unwrap();
-        assert_eq!(
-            numbers(table.row("41.5,12,ok").unwrap().ok()),
-            owned(&[("temp_c", 41.5), ("cpu", 12.0)])
-        );
-        assert_eq!(
-            numbers(table.row("41.5,,").unwrap().ok()),
-            owned(&[("temp_c", 41.5)])
-        );
+        assert_eq!(numbers(table.row("41.5,12,ok").unwrap().ok()), owned(&[("temp_c", 41.5), ("cpu", 12.0)]));
+        assert_eq!(numbers(table.row("41.5,,").unwrap().ok()), owned(&[("temp_c", 41.5)]));
         assert!(table.row("41.5,12").unwrap().is_err());
         assert!(table.row("all is well").is_none());
         assert!(Table::from_header("41.5,12").is_none());

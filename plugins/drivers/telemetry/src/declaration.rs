@@ -9,11 +9,7 @@ use crate::names::METRICS;
 pub fn metrics() -> Vec<Metric> {
     let metric = |known: &crate::names::KnownMetric| Metric {
         name: known.name.into(),
-        kind: if known.name.ends_with("_total") {
-            MetricKind::Counter
-        } else {
-            MetricKind::Gauge
-        },
+        kind: if known.name.ends_with("_total") { MetricKind::Counter } else { MetricKind::Gauge },
         help: known.help.into(),
     };
     METRICS.iter().map(metric).collect()

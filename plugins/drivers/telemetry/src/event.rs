@@ -29,11 +29,7 @@ pub(crate) const KINDS: &[KnownEvent] = &[
         kind: "watchdog",
         severity: Severity::Critical,
         help: "A watchdog fired",
-        words: &[
-            "task watchdog got triggered",
-            "interrupt wdt timeout",
-            "watchdog timeout",
-        ],
+        words: &["task watchdog got triggered", "interrupt wdt timeout", "watchdog timeout"],
     },
     KnownEvent {
         kind: "panic",
@@ -65,9 +61,7 @@ pub(crate) const KINDS: &[KnownEvent] = &[
 /// The event that a line reports, or nothing.
 pub(crate) fn in_line(message: &str) -> Option<Event> {
     let lower = message.to_ascii_lowercase();
-    let known = KINDS
-        .iter()
-        .find(|known| known.words.iter().any(|word| lower.contains(word)))?;
+    let known = KINDS.iter().find(|known| known.words.iter().any(|word| lower.contains(word)))?;
     Some(Event {
         kind: known.kind.into(),
         severity: known.severity,
@@ -83,8 +77,5 @@ fn reset_reason(message: &str) -> Option<Label> {
     let (_, rest) = message.split_once("rst:0x")?;
     let (_, rest) = rest.split_once('(')?;
     let (reason, _) = rest.split_once(')')?;
-    Some(Label {
-        name: "reason".into(),
-        value: reason.into(),
-    })
+    Some(Label { name: "reason".into(), value: reason.into() })
 }

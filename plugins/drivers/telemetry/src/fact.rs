@@ -4,15 +4,7 @@
 const MAX_FACTS: usize = 256;
 
 /// Keys that only wrap the rest: `{"telemetry":{"temp":41}}` says the same as `{"temp":41}`.
-const WRAPPERS: [&str; 7] = [
-    "data",
-    "metrics",
-    "payload",
-    "readings",
-    "sensors",
-    "telemetry",
-    "values",
-];
+const WRAPPERS: [&str; 7] = ["data", "metrics", "payload", "readings", "sensors", "telemetry", "values"];
 
 /// What a device said about one thing.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,10 +27,7 @@ pub enum Value {
 impl Fact {
     /// From a key and a value as they stand in a line of text; numbers are recognised.
     pub fn parse(key: &str, value: &str) -> Self {
-        Self {
-            key: normalized(key),
-            value: Value::parse(value),
-        }
+        Self { key: normalized(key), value: Value::parse(value) }
     }
 }
 
@@ -62,11 +51,7 @@ pub fn flatten(object: &serde_json::Map<String, serde_json::Value>) -> Vec<Fact>
 fn flatten_object(prefix: &str, object: &serde_json::Map<String, serde_json::Value>, facts: &mut Vec<Fact>) {
     for (key, value) in object {
         let key = normalized(key);
-        let key = if prefix.is_empty() {
-            key
-        } else {
-            format!("{prefix}_{key}")
-        };
+        let key = if prefix.is_empty() { key } else { format!("{prefix}_{key}") };
         match value {
             serde_json::Value::Object(inner) if WRAPPERS.contains(&key.as_str()) => {
                 flatten_object("", inner, facts);

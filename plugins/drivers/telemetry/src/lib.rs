@@ -29,16 +29,8 @@ pub struct Telemetry {
 impl Telemetry {
     /// With the settings of a device.
     pub fn open(device: &Device) -> Result<Self, Problem> {
-        let identity = Identity {
-            id: None,
-            model: None,
-            firmware: None,
-            extras: Vec::new(),
-        };
-        Ok(Self {
-            mapping: Mapping::parse(&device.config)?,
-            identity,
-        })
+        let identity = Identity { id: None, model: None, firmware: None, extras: Vec::new() };
+        Ok(Self { mapping: Mapping::parse(&device.config)?, identity })
     }
 
     /// The facts of one line. Numbers become samples, texts become labels and identity; a `msg` or `message` is a line of

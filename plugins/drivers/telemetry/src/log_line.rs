@@ -34,10 +34,8 @@ pub(crate) fn parse(text: &str) -> Option<LogLine> {
     if text.is_empty() {
         return None;
     }
-    let parsed = esp_idf(text)
-        .or_else(|| bracketed(text))
-        .or_else(|| zephyr(text))
-        .or_else(|| word_and_colon(text));
+    let parsed =
+        esp_idf(text).or_else(|| bracketed(text)).or_else(|| zephyr(text)).or_else(|| word_and_colon(text));
     Some(parsed.unwrap_or_else(|| line(None, None, text)))
 }
 
@@ -50,11 +48,7 @@ pub(crate) fn from_facts(facts: &[Fact]) -> Option<LogLine> {
         })
     };
     let message = text(&["msg", "message", "log", "error_message"])?;
-    Some(line(
-        text(&["level", "severity"]).and_then(level),
-        text(&["tag", "logger", "module"]),
-        message,
-    ))
+    Some(line(text(&["level", "severity"]).and_then(level), text(&["tag", "logger", "module"]), message))
 }
 
 /// `E (1234) wifi: gone`
@@ -107,10 +101,7 @@ fn level(word: &str) -> Option<&'static str> {
     if word.len() > MAX_LEVEL_CHARS {
         return None;
     }
-    LEVELS
-        .iter()
-        .find(|(known, _)| known.eq_ignore_ascii_case(word))
-        .map(|(_, level)| *level)
+    LEVELS.iter().find(|(known, _)| known.eq_ignore_ascii_case(word)).map(|(_, level)| *level)
 }
 
 fn line(level: Option<&str>, tag: Option<&str>, message: &str) -> LogLine {

@@ -10,11 +10,8 @@ use crate::fact::{Fact, Value, normalized};
 use crate::names::{self, KnownMetric, MEMORY_FREE, MEMORY_TOTAL, MEMORY_USAGE, Meaning, MemoryPart};
 
 /// Other names of the texts that become labels.
-const LABEL_SYNONYMS: [(&str, &str); 3] = [
-    ("model", "model_name"),
-    ("quant", "quantization"),
-    ("sensor", "sensor_location"),
-];
+const LABEL_SYNONYMS: [(&str, &str); 3] =
+    [("model", "model_name"), ("quant", "quantization"), ("sensor", "sensor_location")];
 
 #[derive(Deserialize)]
 struct Settings {
@@ -55,34 +52,20 @@ pub(crate) struct Mapping {
 impl Mapping {
     /// Reads the settings that [`crate::settings`] declares.
     pub(crate) fn parse(json: &str) -> Result<Self, Problem> {
-        let problem = |message| Problem {
-            setting: Some("map".into()),
-            message,
-        };
+        let problem = |message| Problem { setting: Some("map".into()), message };
         let settings: Settings = config::parse(json).map_err(problem)?;
         let mut map = BTreeMap::new();
         for (key, entry) in settings.map {
             let target = match entry {
-                Entry::Name(metric) => Target {
-                    metric,
-                    labels: BTreeMap::new(),
-                    scale: one(),
-                },
+                Entry::Name(metric) => Target { metric, labels: BTreeMap::new(), scale: one() },
                 Entry::Full(target) => target,
             };
             if !is_metric_name(&target.metric) {
-                return Err(problem(format!(
-                    "{key}: {:?} is no name of a metric",
-                    target.metric
-                )));
+                return Err(problem(format!("{key}: {:?} is no name of a metric", target.metric)));
             }
             map.insert(normalized(&key), target);
         }
-        Ok(Self {
-            map,
-            keep_unknown: settings.keep_unknown,
-            totals: BTreeMap::new(),
-        })
+        Ok(Self { map, keep_unknown: settings.keep_unknown, totals: BTreeMap::new() })
     }
 
     /// Puts out what the facts measure; returns how many samples there are.
@@ -107,10 +90,7 @@ impl Mapping {
         out: &mut Out,
     ) -> usize {
         if let Some(target) = self.map.get(key) {
-            let labels = target
-                .labels
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str()));
+            let labels = target.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
             out.sample(&target.metric, labels, number * target.scale);
             return 1;
         }
@@ -176,15 +156,8 @@ impl Memories {
             let total = totals.get(memory_type).copied();
             let used = memory.used.or_else(|| Some(total? - memory.free?));
             let lonely_free = memory.free.filter(|_| used.is_none());
-            let numbers = [
-                (MEMORY_USAGE, used),
-                (MEMORY_TOTAL, total),
-                (MEMORY_FREE, lonely_free),
-            ];
-            for (metric, bytes) in numbers
-                .into_iter()
-                .filter_map(|(metric, bytes)| Some((metric, bytes?)))
-            {
+            let numbers = [(MEMORY_USAGE, used), (MEMORY_TOTAL, total), (MEMORY_FREE, lonely_free)];
+            for (metric, bytes) in numbers.into_iter().filter_map(|(metric, bytes)| Some((metric, bytes?))) {
                 out.sample(metric, [("memory_type", memory_type)], bytes);
                 count += 1;
             }

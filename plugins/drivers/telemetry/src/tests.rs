@@ -32,24 +32,15 @@ fn open(config: &str) -> Result<Probe, Problem> {
 }
 
 fn feed(probe: &mut Probe, lines: &[&str]) -> Output {
-    let frames: Vec<Frame> = lines
-        .iter()
-        .map(|line| Frame {
-            at: 0,
-            data: line.as_bytes().to_vec(),
-        })
-        .collect();
+    let frames: Vec<Frame> =
+        lines.iter().map(|line| Frame { at: 0, data: line.as_bytes().to_vec() }).collect();
     receive_all(probe, &frames).unwrap()
 }
 
 fn samples(config: &str, lines: &[&str]) -> Vec<String> {
     let output = feed(&mut open(config).unwrap(), lines);
     let print = |sample: bellwether_plugin_sdk::driver::Sample| {
-        let labels: Vec<String> = sample
-            .labels
-            .iter()
-            .map(|l| format!("{}={}", l.name, l.value))
-            .collect();
+        let labels: Vec<String> = sample.labels.iter().map(|l| format!("{}={}", l.name, l.value)).collect();
         format!("{}{{{}}} {}", sample.metric, labels.join(","), sample.value)
     };
     output.samples.into_iter().map(print).collect()
@@ -61,18 +52,9 @@ const DEFAULTS: &str = r#"{"map":{},"keep_unknown":false}"#;
 fn knows_the_usual_names() {
     let cases = [
         (r#"{"temp":41.5}"#, "device_temperature_celsius{} 41.5"),
-        (
-            r#"{"temp_c":"41.5","sensor":"soc"}"#,
-            "device_temperature_celsius{sensor_location=soc} 41.5",
-        ),
-        (
-            r#"{"temp":{"cpu":50}}"#,
-            "device_temperature_celsius{sensor_location=cpu} 50",
-        ),
-        (
-            r#"{"gpu_temp_c":50}"#,
-            "device_temperature_celsius{sensor_location=gpu} 50",
-        ),
+        (r#"{"temp_c":"41.5","sensor":"soc"}"#, "device_temperature_celsius{sensor_location=soc} 41.5"),
+        (r#"{"temp":{"cpu":50}}"#, "device_temperature_celsius{sensor_location=cpu} 50"),
+        (r#"{"gpu_temp_c":50}"#, "device_temperature_celsius{sensor_location=gpu} 50"),
         (r#"{"power_w":1.5}"#, "device_power_consumption_mw{} 1500"),
         (r#"{"cpuPercent":12}"#, "device_cpu_utilization_percent{} 12"),
         (
@@ -107,10 +89,7 @@ fn free_heap_becomes_usage_once_the_total_was_told() {
     );
     assert_eq!(
         samples(DEFAULTS, &[r#"{"mem_used":7,"mem_total":9}"#]),
-        [
-            "device_memory_usage_bytes{memory_type=ram} 7",
-            "device_memory_total_bytes{memory_type=ram} 9"
-        ]
+        ["device_memory_usage_bytes{memory_type=ram} 7", "device_memory_total_bytes{memory_type=ram} 9"]
     );
 }
 
@@ -120,18 +99,10 @@ fn mapping_of_the_operator_goes_first() {
         "keep_unknown":true}"#;
     assert_eq!(
         samples(config, &[r#"{"temp":20,"v":{"bat":3700},"rssi":-60}"#]),
-        [
-            "room_celsius{} 20",
-            "battery_volts{cell=1} 3.7",
-            "device_value{name=rssi} -60"
-        ]
+        ["room_celsius{} 20", "battery_volts{cell=1} 3.7", "device_value{name=rssi} -60"]
     );
     assert!(
-        open(r#"{"map":{"x":"no name"},"keep_unknown":true}"#)
-            .err()
-            .unwrap()
-            .message
-            .contains("no name")
+        open(r#"{"map":{"x":"no name"},"keep_unknown":true}"#).err().unwrap().message.contains("no name")
     );
     assert_eq!(samples(DEFAULTS, &[r#"{"rssi":-60}"#]), Vec::<String>::new());
 }
@@ -140,33 +111,13 @@ fn mapping_of_the_operator_goes_first() {
 fn reads_levels_and_tags_of_log_lines() {
     let lines = [
         ("E (1234) wifi: gone", Some("error"), Some("wifi"), "gone"),
-        (
-            "\u{1b}[0;33mW (9) heap: low\u{1b}[0m",
-            Some("warning"),
-            Some("heap"),
-            "low",
-        ),
+        ("\u{1b}[0;33mW (9) heap: low\u{1b}[0m", Some("warning"), Some("heap"), "low"),
         ("[ERROR] gone", Some("error"), None, "gone"),
-        (
-            "[12:00:01][E][wifi:123]: gone",
-            Some("error"),
-            Some("wifi"),
-            "gone",
-        ),
-        (
-            "[00:00:01.000,000] <err> wifi: gone",
-            Some("error"),
-            Some("wifi"),
-            "gone",
-        ),
+        ("[12:00:01][E][wifi:123]: gone", Some("error"), Some("wifi"), "gone"),
+        ("[00:00:01.000,000] <err> wifi: gone", Some("error"), Some("wifi"), "gone"),
         ("WARNING: hot", Some("warning"), None, "hot"),
         ("Hello world", None, None, "Hello world"),
-        (
-            r#"{"level":"warn","msg":"hot","tag":"core"}"#,
-            Some("warning"),
-            Some("core"),
-            "hot",
-        ),
+        (r#"{"level":"warn","msg":"hot","tag":"core"}"#, Some("warning"), Some("core"), "hot"),
     ];
     for (text, level, tag, message) in lines {
         let output = feed(&mut open(DEFAULTS).unwrap(), &[text]);
@@ -183,34 +134,18 @@ fn reads_levels_and_tags_of_log_lines() {
 fn finds_events_in_log_lines() {
     let events = [
         ("E (12) app: Memory allocation failed", "out_of_memory"),
-        (
-            "MemoryError: memory allocation failed, allocating 4096 bytes",
-            "out_of_memory",
-        ),
-        (
-            "Guru Meditation Error: Core  0 panic'ed (LoadProhibited)",
-            "panic",
-        ),
-        (
-            "rst:0xc (SW_CPU_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)",
-            "restart",
-        ),
+        ("MemoryError: memory allocation failed, allocating 4096 bytes", "out_of_memory"),
+        ("Guru Meditation Error: Core  0 panic'ed (LoadProhibited)", "panic"),
+        ("rst:0xc (SW_CPU_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)", "restart"),
         ("Brownout detector was triggered", "brownout"),
     ];
     for (text, kind) in events {
         let output = feed(&mut open(DEFAULTS).unwrap(), &[text]);
         assert_eq!(output.events[0].kind, kind, "{text}");
     }
-    let reset = feed(
-        &mut open(DEFAULTS).unwrap(),
-        &["rst:0xc (SW_CPU_RESET),boot:0x13"],
-    );
+    let reset = feed(&mut open(DEFAULTS).unwrap(), &["rst:0xc (SW_CPU_RESET),boot:0x13"]);
     assert_eq!(reset.events[0].fields[0].value, "SW_CPU_RESET");
-    assert!(
-        feed(&mut open(DEFAULTS).unwrap(), &["all is well"])
-            .events
-            .is_empty()
-    );
+    assert!(feed(&mut open(DEFAULTS).unwrap(), &["all is well"]).events.is_empty());
 }
 
 #[test]
@@ -218,13 +153,7 @@ fn tells_the_identity_when_it_changes() {
     let mut probe = open(DEFAULTS).unwrap();
     let line = r#"{"firmware":"1.2.0","mac":"aa:bb","chip":"esp32s3","board":"devkit"}"#;
     let identity = feed(&mut probe, &[line]).identity.unwrap();
-    assert_eq!(
-        (identity.id.as_deref(), identity.firmware.as_deref()),
-        (Some("aa:bb"), Some("1.2.0"))
-    );
-    assert_eq!(
-        (identity.model.as_deref(), identity.extras.len()),
-        (Some("devkit"), 1)
-    );
+    assert_eq!((identity.id.as_deref(), identity.firmware.as_deref()), (Some("aa:bb"), Some("1.2.0")));
+    assert_eq!((identity.model.as_deref(), identity.extras.len()), (Some("devkit"), 1));
     assert!(feed(&mut probe, &[line]).identity.is_none());
 }

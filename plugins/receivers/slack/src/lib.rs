@@ -38,13 +38,7 @@ impl Receiver for Slack {
                 homepage: Some("https://api.slack.com/messaging/webhooks".into()),
                 settings: vec![
                     setting("api_url", Secret, true, None, "The incoming webhook's URL"),
-                    setting(
-                        "timeout",
-                        Duration,
-                        false,
-                        Some(DEFAULT_TIMEOUT_MS),
-                        "Time for one request",
-                    ),
+                    setting("timeout", Duration, false, Some(DEFAULT_TIMEOUT_MS), "Time for one request"),
                     setting(
                         "link_names",
                         Boolean,
@@ -88,10 +82,7 @@ impl Receiver for Slack {
             body,
             timeout: config.timeout,
         })?;
-        Ok(Receipt {
-            id: notification.idempotency_key,
-            url: None,
-        })
+        Ok(Receipt { id: notification.idempotency_key, url: None })
     }
 }
 
@@ -110,20 +101,12 @@ fn templates() -> Vec<Template> {
         "icon_emoji",
         "icon_url",
     ];
-    let template = |name: &str, default: String| Template {
-        name: name.into(),
-        default,
-    };
+    let template = |name: &str, default: String| Template { name: name.into(), default };
     let named = NAMED.map(|name| template(name, format!(r#"{{{{ template "slack.default.{name}" . }}}}"#)));
     let plain =
         ["channel", "message_text", "image_url", "thumb_url"].map(|name| template(name, String::new()));
     let lists = ["fields", "actions"].map(|name| template(name, "[]".into()));
-    named
-        .into_iter()
-        .chain(plain)
-        .chain(lists)
-        .chain([template("color", DEFAULT_COLOR.into())])
-        .collect()
+    named.into_iter().chain(plain).chain(lists).chain([template("color", DEFAULT_COLOR.into())]).collect()
 }
 
 bellwether_plugin_sdk::export_receiver!(Slack);

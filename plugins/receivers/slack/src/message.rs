@@ -120,10 +120,7 @@ fn cut(text: &str, max_chars: usize) -> String {
     text.chars().take(max_chars - 1).chain(['…']).collect()
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde calls it with a reference"
-)]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
 fn is_false(value: &bool) -> bool {
     !value
 }
@@ -173,10 +170,7 @@ mod tests {
             ("title", "[FIRING:1] Hot"),
             ("text", "85 °C"),
             ("color", "danger"),
-            (
-                "fields",
-                r#"[{"title":"a","value":"b"},{"title":"c","value":"d","short":false}]"#,
-            ),
+            ("fields", r#"[{"title":"a","value":"b"},{"title":"c","value":"d","short":false}]"#),
         ]);
         let body = String::from_utf8(encode(&config(), &input).unwrap()).unwrap();
         assert_eq!(
@@ -199,9 +193,7 @@ mod tests {
     #[test]
     fn refuses_fields_that_are_no_list() {
         assert!(
-            encode(&config(), &notification(&[("fields", "{")]))
-                .unwrap_err()
-                .starts_with("fields cannot")
+            encode(&config(), &notification(&[("fields", "{")])).unwrap_err().starts_with("fields cannot")
         );
     }
 }

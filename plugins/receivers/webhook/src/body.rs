@@ -86,10 +86,7 @@ fn body_alert(alert: Alert) -> BodyAlert {
 }
 
 fn map(labels: Vec<Label>) -> BTreeMap<String, String> {
-    labels
-        .into_iter()
-        .map(|label| (label.name, label.value))
-        .collect()
+    labels.into_iter().map(|label| (label.name, label.value)).collect()
 }
 
 const fn status_text(status: Status) -> &'static str {
@@ -120,10 +117,7 @@ mod tests {
     use bellwether_plugin_sdk::receiver::Purpose;
 
     fn label(name: &str, value: &str) -> Label {
-        Label {
-            name: name.into(),
-            value: value.into(),
-        }
+        Label { name: name.into(), value: value.into() }
     }
 
     fn notification(alerts: usize) -> Notification {

@@ -39,27 +39,9 @@ impl Receiver for Webhook {
                 homepage: None,
                 settings: vec![
                     setting("url", Secret, true, None, "Where to post"),
-                    setting(
-                        "max_alerts",
-                        Integer,
-                        false,
-                        Some("0"),
-                        "Most alerts in one body; 0 for all",
-                    ),
-                    setting(
-                        "timeout",
-                        Duration,
-                        false,
-                        Some(DEFAULT_TIMEOUT_MS),
-                        "Time for one request",
-                    ),
-                    setting(
-                        "headers",
-                        Json,
-                        false,
-                        Some("{}"),
-                        "Further headers, as a map of texts",
-                    ),
+                    setting("max_alerts", Integer, false, Some("0"), "Most alerts in one body; 0 for all"),
+                    setting("timeout", Duration, false, Some(DEFAULT_TIMEOUT_MS), "Time for one request"),
+                    setting("headers", Json, false, Some("{}"), "Further headers, as a map of texts"),
                 ],
             },
             templates: Vec::new(),
@@ -70,12 +52,7 @@ impl Receiver for Webhook {
     }
 
     fn check(settings: &str) -> Result<(), Vec<Problem>> {
-        let problem = |message| {
-            vec![Problem {
-                setting: Some("headers".into()),
-                message,
-            }]
-        };
+        let problem = |message| vec![Problem { setting: Some("headers".into()), message }];
         config::parse::<Config>(settings).map(drop).map_err(problem)
     }
 
@@ -94,10 +71,7 @@ impl Receiver for Webhook {
             body: body::encode(notification, config.max_alerts),
             timeout: config.timeout,
         })?;
-        Ok(Receipt {
-            id: idempotency_key,
-            url: None,
-        })
+        Ok(Receipt { id: idempotency_key, url: None })
     }
 }
 

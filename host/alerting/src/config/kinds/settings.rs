@@ -162,19 +162,12 @@ pub(super) const EMAIL: &[Field] = &[
     field("require_tls", Bool),
     field("tls_config", Object(TLS)),
     field("force_implicit_tls", Bool),
-    field(
-        "threading",
-        Object(&[field("enabled", Bool), field("thread_by_date", Text)]),
-    ),
+    field("threading", Object(&[field("enabled", Bool), field("thread_by_date", Text)])),
 ];
 
 pub(super) const SLACK_FIELD: &[Field] = &[field("title", Text), field("value", Text), field("short", Bool)];
-pub(super) const SLACK_CONFIRM: &[Field] = &[
-    field("title", Text),
-    field("text", Text),
-    field("ok_text", Text),
-    field("dismiss_text", Text),
-];
+pub(super) const SLACK_CONFIRM: &[Field] =
+    &[field("title", Text), field("text", Text), field("ok_text", Text), field("dismiss_text", Text)];
 pub(super) const SLACK_ACTION: &[Field] = &[
     field("type", Text),
     field("text", Text),
@@ -236,10 +229,7 @@ pub(super) const PAGERDUTY: &[Field] = &[
     field("client_url", Text),
     field("description", Text),
     field("details", AnyMap),
-    field(
-        "images",
-        Objects(&[field("src", Text), field("alt", Text), field("href", Text)]),
-    ),
+    field("images", Objects(&[field("src", Text), field("alt", Text), field("href", Text)])),
     field("links", Objects(&[field("href", Text), field("text", Text)])),
     field("source", Text),
     field("severity", Text),
@@ -261,12 +251,7 @@ pub(super) const OPSGENIE: &[Field] = &[
     field("entity", Text),
     field(
         "responders",
-        Objects(&[
-            field("id", Text),
-            field("name", Text),
-            field("username", Text),
-            field("type", Text),
-        ]),
+        Objects(&[field("id", Text), field("name", Text), field("username", Text), field("type", Text)]),
     ),
     field("actions", Text),
     field("tags", Text),
@@ -370,12 +355,8 @@ pub(super) const DISCORD: &[Field] = &[
     field("avatar_url", Text),
 ];
 
-pub(super) const WEBEX: &[Field] = &[
-    HTTP_CONFIG,
-    field("api_url", Url),
-    field("message", Text),
-    field("room_id", Text),
-];
+pub(super) const WEBEX: &[Field] =
+    &[HTTP_CONFIG, field("api_url", Url), field("message", Text), field("room_id", Text)];
 
 pub(super) const MSTEAMS: &[Field] = &[
     HTTP_CONFIG,
@@ -464,11 +445,8 @@ pub(super) const MATTERMOST_ATTACHMENT: &[Field] = &[
     field("image_url", Text),
 ];
 
-pub(super) const MATTERMOST_PRIORITY: &[Field] = &[
-    field("priority", Text),
-    field("requested_ack", Bool),
-    field("persistent_notifications", Bool),
-];
+pub(super) const MATTERMOST_PRIORITY: &[Field] =
+    &[field("priority", Text), field("requested_ack", Bool), field("persistent_notifications", Bool)];
 
 pub(super) const MATTERMOST: &[Field] = &[
     HTTP_CONFIG,

@@ -54,21 +54,13 @@ fn is_left_to_a_plugin(verdict: &Verdict) -> bool {
 fn verdicts_on_damaged_files_agree() {
     let mut text = String::new();
     let file = std::fs::read(format!("{FOLDER}verdicts/verdicts.json.gz")).unwrap();
-    flate2::read::GzDecoder::new(&file[..])
-        .read_to_string(&mut text)
-        .unwrap();
+    flate2::read::GzDecoder::new(&file[..]).read_to_string(&mut text).unwrap();
     let all: Vec<Verdict> = serde_json::from_str(&text).unwrap();
     let mut wrong = Vec::new();
-    for verdict in all
-        .iter()
-        .filter(|own| own.kind == "alertmanager" && !is_left_to_a_plugin(own))
-    {
+    for verdict in all.iter().filter(|own| own.kind == "alertmanager" && !is_left_to_a_plugin(own)) {
         let got = is_accepted(&verdict.text);
         if got.is_ok() != verdict.accepted {
-            wrong.push(format!(
-                "{}: amtool says {:?}, we say {got:?}",
-                verdict.change, verdict.message
-            ));
+            wrong.push(format!("{}: amtool says {:?}, we say {got:?}", verdict.change, verdict.message));
         }
     }
     assert!(wrong.is_empty(), "{} differ: {wrong:#?}", wrong.len());

@@ -8,11 +8,7 @@ const SHORT: &str = "group_by: [alertname], group_wait: 500ms, group_interval: 2
 fn nothing_is_told_twice_after_a_kill() {
     let mut world = world(SHORT);
     world.at(0.2).post([alert("alertname=t").starts(0.0)]);
-    world
-        .at(2.0)
-        .restart()
-        .at(3.0)
-        .post([alert("alertname=t").starts(0.0)]);
+    world.at(2.0).restart().at(3.0).post([alert("alertname=t").starts(0.0)]);
     world.at(60.0).want(&["w@0.7 {alertname=t@0}"]);
 }
 
@@ -35,9 +31,7 @@ receivers: [{name: w, webhook_configs: [{url: 'http://w'}]}]",
     world.at(1.5).restart();
     // It fires until its sender has had the time to be heard, and then ends when it really did.
     world.at(4.0).want(&["w@0.7 {alertname=t@0}"]);
-    world
-        .at(8.0)
-        .want(&["w@0.7 {alertname=t@0}", "w@4.7 {alertname=t@0→3.2}"]);
+    world.at(8.0).want(&["w@0.7 {alertname=t@0}", "w@4.7 {alertname=t@0→3.2}"]);
 }
 
 #[test]
@@ -45,11 +39,7 @@ fn an_end_that_was_heard_before_the_kill_is_told_after_it() {
     let mut world = world(SHORT);
     world.at(0.2).post([alert("alertname=t").starts(0.0)]);
     world.at(1.0).post([alert("alertname=t").starts(0.0).ends(0.9)]);
-    world
-        .at(1.2)
-        .restart()
-        .at(10.0)
-        .want(&["w@0.7 {alertname=t@0}", "w@2.7 {alertname=t@0→0.9}"]);
+    world.at(1.2).restart().at(10.0).want(&["w@0.7 {alertname=t@0}", "w@2.7 {alertname=t@0→0.9}"]);
 }
 
 #[test]
@@ -59,14 +49,9 @@ fn a_restart_does_not_resolve_what_is_refreshed_soon() {
     world.at(1.0);
     // Down for longer than the end that was written.
     world.now = at(100.0);
-    world
-        .restart()
-        .at(110.0)
-        .post([alert("alertname=t").starts(110.0).ends(300.0)]);
+    world.restart().at(110.0).post([alert("alertname=t").starts(110.0).ends(300.0)]);
     world.at(200.0).want(&["w@0.7 {alertname=t@0.2}"]);
-    let alerts = world
-        .machine
-        .alerts(&crate::view::AlertFilter::default(), world.now);
+    let alerts = world.machine.alerts(&crate::view::AlertFilter::default(), world.now);
     assert_eq!(alerts[0].alert.starts_at, at(0.2), "still the same episode");
 }
 
@@ -76,14 +61,8 @@ fn inhibited_alerts_do_not_leak_at_start() {
 receivers: [{name: w, webhook_configs: [{url: 'http://w'}]}]
 inhibit_rules: [{source_match: {s: c}, target_match: {s: w}}]";
     let mut world = World::new(config);
-    world
-        .at(1.0)
-        .post([alert("alertname=z,s=c"), alert("alertname=a,s=w")]);
-    world
-        .at(1.5)
-        .restart()
-        .at(30.0)
-        .want(&["w@1 {alertname=z,s=c@1}"]);
+    world.at(1.0).post([alert("alertname=z,s=c"), alert("alertname=a,s=w")]);
+    world.at(1.5).restart().at(30.0).want(&["w@1 {alertname=z,s=c@1}"]);
     world.reload(config).at(60.0).want(&["w@1 {alertname=z,s=c@1}"]);
 }
 
@@ -91,12 +70,7 @@ inhibit_rules: [{source_match: {s: c}, target_match: {s: w}}]";
 fn silences_outlive_a_kill() {
     let mut world = world(SHORT);
     world.at(0.1).silence(0.1, 100.0, "alertname=t");
-    world
-        .at(0.2)
-        .restart()
-        .post([alert("alertname=t")])
-        .at(10.0)
-        .want(&[]);
+    world.at(0.2).restart().post([alert("alertname=t")]).at(10.0).want(&[]);
     assert_eq!(world.machine.silences(&[], world.now).len(), 1);
 }
 
@@ -108,9 +82,7 @@ receivers: [{name: w, webhook_configs: [{url: 'http://w'}]}]";
     world.at(1.0).post([alert("alertname=a")]);
     world.at(3.0).reload(config);
     world.at(4.0).post([alert("alertname=b")]);
-    world
-        .at(9.0)
-        .want(&["w@2 {alertname=a@1}", "w@8 {alertname=a@1} {alertname=b@4}"]);
+    world.at(9.0).want(&["w@2 {alertname=a@1}", "w@8 {alertname=a@1} {alertname=b@4}"]);
 }
 
 #[test]
@@ -125,16 +97,8 @@ fn a_reload_routes_anew() {
   routes: [{receiver: x, match: {alertname: b}}]
 receivers: [{name: w, webhook_configs: [{url: 'http://w'}]}, {name: x, webhook_configs: [{url: 'http://x'}]}]",
     );
-    world
-        .at(9.0)
-        .want(&["w@2 {alertname=a@1} {alertname=b@1}", "x@3 {alertname=b@1}"]);
-    let groups = world
-        .machine
-        .groups(&crate::view::AlertFilter::default(), world.now);
+    world.at(9.0).want(&["w@2 {alertname=a@1} {alertname=b@1}", "x@3 {alertname=b@1}"]);
+    let groups = world.machine.groups(&crate::view::AlertFilter::default(), world.now);
     assert_eq!(groups.len(), 2);
-    assert_eq!(
-        groups[0].next_flush,
-        at(10.0),
-        "the shorter interval counts from the last flush"
-    );
+    assert_eq!(groups[0].next_flush, at(10.0), "the shorter interval counts from the last flush");
 }

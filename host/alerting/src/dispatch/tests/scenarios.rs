@@ -7,12 +7,8 @@ use serde::Deserialize;
 use super::*;
 
 /// Those that are about delivering and about HTTP, which happens elsewhere.
-const NOT_OURS: [&str; 4] = [
-    "up_retry_dropped",
-    "up_webhook_timeout",
-    "x_4xx_not_retried_in_flush",
-    "x_5xx_retried_with_backoff",
-];
+const NOT_OURS: [&str; 4] =
+    ["up_retry_dropped", "up_webhook_timeout", "x_4xx_not_retried_in_flush", "x_5xx_retried_with_backoff"];
 /// Differences on purpose: a reload keeps the timers of groups; the last one has a delay at start by a flag.
 const DIFFERENT: [&str; 2] = ["up_reload", "up_cold_start_delay"];
 
@@ -91,9 +87,7 @@ fn run(scenario: &Scenario) -> World {
             world.post(posts);
         }
         if let Some(silence) = &step.silence {
-            let [matcher] = &silence.matchers[..] else {
-                panic!("one matcher")
-            };
+            let [matcher] = &silence.matchers[..] else { panic!("one matcher") };
             let op = if matcher.is_regex { "=~" } else { "=" };
             let id = world.silence(
                 silence.from,
@@ -133,12 +127,7 @@ fn messages_to(world: &World, path: &str) -> Vec<(f64, Vec<String>)> {
                 .iter()
                 .map(|alert| {
                     let ends = alert.ends_at.map(secs);
-                    format!(
-                        "{} {} {} {ends:?}",
-                        alert.labels,
-                        alert.annotations,
-                        secs(alert.starts_at)
-                    )
+                    format!("{} {} {} {ends:?}", alert.labels, alert.annotations, secs(alert.starts_at))
                 })
                 .collect();
             alerts.sort();
@@ -152,22 +141,14 @@ fn messages_to(world: &World, path: &str) -> Vec<(f64, Vec<String>)> {
 fn wanted_alert(own: &ScenarioAlert, posted_at: f64) -> String {
     let labels = Labels::from_pairs(own.labels.clone());
     let annotations = Labels::from_pairs(own.annotations.clone());
-    format!(
-        "{labels} {annotations} {} {:?}",
-        own.starts.unwrap_or(posted_at),
-        own.ends
-    )
+    format!("{labels} {annotations} {} {:?}", own.starts.unwrap_or(posted_at), own.ends)
 }
 
 /// What of a scenario's expectations does not hold.
 fn problems(scenario: &Scenario) -> Vec<String> {
     let mut world = run(scenario);
     let expected = scenario.expect.iter().flatten();
-    let end = expected
-        .clone()
-        .flat_map(|(_, all)| all)
-        .map(|one| one.between.1)
-        .fold(0.0, f64::max);
+    let end = expected.clone().flat_map(|(_, all)| all).map(|one| one.between.1).fold(0.0, f64::max);
     world.at(end);
     let mut problems = Vec::new();
     for (path, wanted) in expected {
@@ -198,33 +179,22 @@ fn problems(scenario: &Scenario) -> Vec<String> {
 }
 
 fn scenarios(file: &str) -> Vec<Scenario> {
-    let folder = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../../shared/conformance/alertmanager/scenarios/"
-    );
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/conformance/alertmanager/scenarios/");
     let text = std::fs::read_to_string(format!("{folder}{file}")).unwrap();
     bellwether_model::yaml::parse(file, &text).unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[test]
-#[cfg_attr(
-    not(conformance),
-    ignore = "needs upstream's recorded scenarios beside the repository"
-)]
+#[cfg_attr(not(conformance), ignore = "needs upstream's recorded scenarios beside the repository")]
 fn scenarios_of_alertmanager_hold() {
     let all = scenarios("scenarios.yaml");
-    let ours = all
-        .iter()
-        .filter(|own| !NOT_OURS.contains(&&*own.name) && !DIFFERENT.contains(&&*own.name));
+    let ours = all.iter().filter(|own| !NOT_OURS.contains(&&*own.name) && !DIFFERENT.contains(&&*own.name));
     let problems: Vec<String> = ours.flat_map(problems).collect();
     assert!(problems.is_empty(), "{problems:#?}");
 }
 
 #[test]
-#[cfg_attr(
-    not(conformance),
-    ignore = "needs the recorded scenarios beside the repository"
-)]
+#[cfg_attr(not(conformance), ignore = "needs the recorded scenarios beside the repository")]
 fn scenarios_beyond_alertmanager_hold() {
     let problems: Vec<String> = scenarios("beyond.yaml").iter().flat_map(problems).collect();
     assert!(problems.is_empty(), "{problems:#?}");

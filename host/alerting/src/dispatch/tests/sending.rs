@@ -9,9 +9,7 @@ fn batches_what_comes_within_group_wait_and_then_per_interval() {
     let mut world = world("group_wait: 1s, group_interval: 1s, repeat_interval: 4900ms");
     world.at(1.1).post([alert("alertname=a").starts(1.0)]);
     world.at(1.7).post([alert("alertname=e").starts(1.0)]);
-    world
-        .at(3.3)
-        .post([alert("alertname=b").starts(1.5), alert("alertname=c").starts(1.6)]);
+    world.at(3.3).post([alert("alertname=b").starts(1.5), alert("alertname=c").starts(1.6)]);
     world.at(9.5).want(&[
         "w@2.1 {alertname=a@1} {alertname=e@1}",
         "w@4.1 {alertname=a@1} {alertname=b@1.5} {alertname=c@1.6} {alertname=e@1}",
@@ -24,21 +22,11 @@ fn merges_what_is_heard_of_one_alert() {
     let mut world = world(&format!("{ONE_SECOND}, repeat_interval: 1ms"));
     world.at(1.0).post([alert("alertname=t").starts(1.1)]);
     world.at(1.2).post([alert("alertname=t").starts(1.0)]);
-    world
-        .at(2.1)
-        .post([alert("alertname=t").starts(2.0).note("ann=v1")]);
-    world
-        .at(3.6)
-        .post([alert("alertname=t").starts(1.5).note("ann=v2")]);
-    world
-        .at(4.6)
-        .post([alert("alertname=t").starts(3.0).ends(4.5).note("ann=v2")]);
-    world
-        .at(4.8)
-        .post([alert("alertname=t").starts(2.9).ends(4.8).note("ann=v3")]);
-    world
-        .at(4.8)
-        .post([alert("alertname=t").starts(2.9).ends(4.1).note("ann=v3")]);
+    world.at(2.1).post([alert("alertname=t").starts(2.0).note("ann=v1")]);
+    world.at(3.6).post([alert("alertname=t").starts(1.5).note("ann=v2")]);
+    world.at(4.6).post([alert("alertname=t").starts(3.0).ends(4.5).note("ann=v2")]);
+    world.at(4.8).post([alert("alertname=t").starts(2.9).ends(4.8).note("ann=v3")]);
+    world.at(4.8).post([alert("alertname=t").starts(2.9).ends(4.1).note("ann=v3")]);
     world.at(5.3).post([alert("alertname=t").starts(5.0)]);
     world.at(6.5).want(&[
         "w@2 {alertname=t@1}",
@@ -53,9 +41,7 @@ fn merges_what_is_heard_of_one_alert() {
 fn repeats_at_the_first_flush_after_the_interval() {
     let mut world = world("group_wait: 1s, group_interval: 2s, repeat_interval: 3s");
     world.at(1.0).post([alert("alertname=t")]);
-    world
-        .at(8.0)
-        .want(&["w@2 {alertname=t@1}", "w@6 {alertname=t@1}"]);
+    world.at(8.0).want(&["w@2 {alertname=t@1}", "w@6 {alertname=t@1}"]);
 }
 
 #[test]
@@ -65,9 +51,7 @@ fn an_alert_without_end_is_resolved_by_timeout() {
 route: {receiver: w, group_by: [alertname], group_wait: 1s, group_interval: 5s}
 receivers: [{name: w, webhook_configs: [{url: 'http://w'}]}]",
     );
-    world
-        .at(1.0)
-        .post([alert("alertname=t,l=1"), alert("alertname=t,l=2")]);
+    world.at(1.0).post([alert("alertname=t,l=1"), alert("alertname=t,l=2")]);
     world.at(13.0).want(&[
         "w@2 {alertname=t,l=1@1} {alertname=t,l=2@1}",
         "w@12 {alertname=t,l=1@1→11} {alertname=t,l=2@1→11}",
@@ -84,20 +68,12 @@ fn integrations_that_want_no_ends_get_none() {
 route: {receiver: w, group_by: [alertname], group_wait: 1s, group_interval: 5s}
 receivers: [{name: w, webhook_configs: [{url: 'http://w'}, {url: 'http://x', send_resolved: false}]}]",
     );
-    world
-        .at(1.0)
-        .post([alert("alertname=t,l=1"), alert("alertname=t,l=2")]);
-    world.at(3.0).post([
-        alert("alertname=t,l=1").starts(1.0).ends(4.0),
-        alert("alertname=t,l=3"),
-    ]);
+    world.at(1.0).post([alert("alertname=t,l=1"), alert("alertname=t,l=2")]);
+    world.at(3.0).post([alert("alertname=t,l=1").starts(1.0).ends(4.0), alert("alertname=t,l=3")]);
     world.at(8.0).post([alert("alertname=t,l=3").starts(3.0)]);
     world.at(12.5);
     let of = |integration| -> Vec<String> {
-        let own = world
-            .deliveries
-            .iter()
-            .filter(|delivery| delivery.integration == integration);
+        let own = world.deliveries.iter().filter(|delivery| delivery.integration == integration);
         own.map(|delivery| line(&delivery.notification)).collect()
     };
     assert_eq!(
@@ -110,20 +86,14 @@ receivers: [{name: w, webhook_configs: [{url: 'http://w'}, {url: 'http://x', sen
     );
     assert_eq!(
         of(1),
-        [
-            "w@2 {alertname=t,l=1@1} {alertname=t,l=2@1}",
-            "w@7 {alertname=t,l=2@1} {alertname=t,l=3@3}",
-        ]
+        ["w@2 {alertname=t,l=1@1} {alertname=t,l=2@1}", "w@7 {alertname=t,l=2@1} {alertname=t,l=3@3}",]
     );
 }
 
 #[test]
 fn an_old_alert_does_not_wait() {
     let mut world = world("group_wait: 5s, group_interval: 2s");
-    world
-        .at(1.0)
-        .post([alert("alertname=t").starts(-10.0)])
-        .want(&["w@1 {alertname=t@-10}"]);
+    world.at(1.0).post([alert("alertname=t").starts(-10.0)]).want(&["w@1 {alertname=t@-10}"]);
 }
 
 #[test]
@@ -191,12 +161,7 @@ receivers:
     let mut keys: Vec<(String, String)> = world
         .deliveries
         .iter()
-        .map(|delivery| {
-            (
-                delivery.notification.receiver.clone(),
-                delivery.notification.group_key.clone(),
-            )
-        })
+        .map(|delivery| (delivery.notification.receiver.clone(), delivery.notification.group_key.clone()))
         .collect();
     keys.sort();
     let of = |receiver: &str, key: &str| (receiver.to_owned(), key.to_owned());
@@ -212,22 +177,14 @@ receivers:
     let mut ids: Vec<&String> = world.deliveries.iter().map(|delivery| &delivery.id).collect();
     ids.dedup();
     assert_eq!(ids.len(), 4);
-    assert!(
-        ids.iter()
-            .all(|id| id.starts_with("1767571202000-") && id.len() == 30),
-        "{ids:?}"
-    );
+    assert!(ids.iter().all(|id| id.starts_with("1767571202000-") && id.len() == 30), "{ids:?}");
 }
 
 #[test]
 fn grouping_by_everything_makes_each_alert_a_group() {
     let mut world = world("group_by: ['...'], group_wait: 1s");
-    world
-        .at(1.0)
-        .post([alert("alertname=t,l=1"), alert("alertname=t,l=2")]);
-    world
-        .at(3.0)
-        .want(&["w@2 {alertname=t,l=1@1}", "w@2 {alertname=t,l=2@1}"]);
+    world.at(1.0).post([alert("alertname=t,l=1"), alert("alertname=t,l=2")]);
+    world.at(3.0).want(&["w@2 {alertname=t,l=1@1}", "w@2 {alertname=t,l=2@1}"]);
 }
 
 #[test]
@@ -236,9 +193,7 @@ fn max_alerts_cuts_the_message_and_says_so() {
         "route: {receiver: w, group_wait: 1s}
 receivers: [{name: w, webhook_configs: [{url: 'http://w', max_alerts: 1}]}]",
     );
-    world
-        .at(1.0)
-        .post([alert("alertname=t,l=1"), alert("alertname=t,l=2")]);
+    world.at(1.0).post([alert("alertname=t,l=1"), alert("alertname=t,l=2")]);
     world.at(3.0).want(&["w@2 {alertname=t,l=1@1}"]);
     assert_eq!(world.deliveries[0].notification.truncated_alerts, 1);
 }
@@ -248,10 +203,7 @@ fn events_tell_the_story() {
     let mut world = world("group_by: [alertname], group_wait: 1s, group_interval: 1s");
     world.at(1.0).post([alert("alertname=t").ends(3.5)]);
     world.at(5.0);
-    assert_eq!(
-        world.kinds(),
-        ["firing", "group_formed", "queued", "resolved", "queued"]
-    );
+    assert_eq!(world.kinds(), ["firing", "group_formed", "queued", "resolved", "queued"]);
 }
 
 #[test]
@@ -267,10 +219,5 @@ fn a_refresh_is_not_written_down() {
             ..world.disk.alerts.values().next().unwrap().clone()
         }]),
     );
-    assert!(
-        effects
-            .iter()
-            .all(|effect| !matches!(effect, Effect::PutAlerts(_))),
-        "{effects:?}"
-    );
+    assert!(effects.iter().all(|effect| !matches!(effect, Effect::PutAlerts(_))), "{effects:?}");
 }

@@ -52,10 +52,7 @@ fn build(recorded: &RecordedWorld) -> (World, BTreeMap<String, usize>, Vec<usize
             created_by: "t".to_owned(),
             comment: "c".to_owned(),
         };
-        match world
-            .machine
-            .set_silence(world.now, silence, format!("id-{index}"))
-        {
+        match world.machine.set_silence(world.now, silence, format!("id-{index}")) {
             Ok((id, _)) => drop(ids.insert(id, index)),
             Err(_) => refused.push(index),
         }
@@ -129,12 +126,7 @@ fn fingerprint(value: &Value) -> String {
 
 /// Objects compare by content, lists by order: both sides are put into the same one.
 fn group_key(value: &Value) -> String {
-    let alerts: Vec<String> = value["alerts"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(fingerprint)
-        .collect();
+    let alerts: Vec<String> = value["alerts"].as_array().unwrap().iter().map(fingerprint).collect();
     let labels: BTreeMap<String, Value> = serde_json::from_value(value["labels"].clone()).unwrap();
     format!("{:?} {} {alerts:?}", labels, value["receiver"])
 }
@@ -150,28 +142,15 @@ fn differences(number: usize, recorded: &RecordedWorld) -> Vec<String> {
     compare("refused".to_owned(), json!(refused), &recorded.answer["refused"]);
     for query in &recorded.queries {
         let filter = filter(query);
-        let alerts = world
-            .machine
-            .alerts(&filter, world.now)
-            .into_iter()
-            .map(|view| normal(view, &ids))
-            .collect();
+        let alerts =
+            world.machine.alerts(&filter, world.now).into_iter().map(|view| normal(view, &ids)).collect();
         let want = recorded.answer["alerts"][query].as_array().unwrap()[1..].to_vec();
-        compare(
-            format!("alerts?{query}"),
-            Value::Array(sorted(alerts, fingerprint)),
-            &Value::Array(want),
-        );
+        compare(format!("alerts?{query}"), Value::Array(sorted(alerts, fingerprint)), &Value::Array(want));
         let group = |view: crate::view::GroupView| {
             let alerts = view.alerts.into_iter().map(|own| normal(own, &ids)).collect();
             json!({"labels": view.labels, "receiver": view.receiver, "alerts": sorted(alerts, fingerprint)})
         };
-        let groups = world
-            .machine
-            .groups(&filter, world.now)
-            .into_iter()
-            .map(group)
-            .collect();
+        let groups = world.machine.groups(&filter, world.now).into_iter().map(group).collect();
         let want = recorded.answer["groups"][query].as_array().unwrap()[1..].to_vec();
         compare(
             format!("groups?{query}"),
@@ -183,29 +162,15 @@ fn differences(number: usize, recorded: &RecordedWorld) -> Vec<String> {
 }
 
 #[test]
-#[cfg_attr(
-    not(conformance),
-    ignore = "needs answers recorded from Alertmanager beside the repository"
-)]
+#[cfg_attr(not(conformance), ignore = "needs answers recorded from Alertmanager beside the repository")]
 fn answers_are_those_of_alertmanager() {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../../../shared/conformance/alertmanager/worlds/worlds.json.gz"
     );
     let mut text = String::new();
-    flate2::read::GzDecoder::new(&std::fs::read(path).unwrap()[..])
-        .read_to_string(&mut text)
-        .unwrap();
+    flate2::read::GzDecoder::new(&std::fs::read(path).unwrap()[..]).read_to_string(&mut text).unwrap();
     let worlds: Vec<RecordedWorld> = serde_json::from_str(&text).unwrap();
-    let found: Vec<String> = worlds
-        .iter()
-        .enumerate()
-        .flat_map(|(n, world)| differences(n, world))
-        .collect();
-    assert!(
-        found.is_empty(),
-        "{} differences, the first: {}",
-        found.len(),
-        found[0]
-    );
+    let found: Vec<String> = worlds.iter().enumerate().flat_map(|(n, world)| differences(n, world)).collect();
+    assert!(found.is_empty(), "{} differences, the first: {}", found.len(), found[0]);
 }

@@ -33,10 +33,7 @@ impl Cable {
         tcsetattr(&pty.slave, SetArg::TCSANOW, &settings).unwrap();
         drop(std::fs::remove_file(path));
         std::os::unix::fs::symlink(ttyname(&pty.slave).unwrap(), path).unwrap();
-        Self {
-            board: pty.master.into(),
-            port: Some(pty.slave),
-        }
+        Self { board: pty.master.into(), port: Some(pty.slave) }
     }
 
     fn print(&mut self, line: &str) {
@@ -52,10 +49,7 @@ fn serial_board(path: &Path) -> DeviceConfig {
         dtr: Signal::Off,
         rts: Signal::Off,
     };
-    DeviceConfig {
-        transport: TransportConfig::Serial(serial),
-        ..board("a", &[])
-    }
+    DeviceConfig { transport: TransportConfig::Serial(serial), ..board("a", &[]) }
 }
 
 fn port_in(folder: &tempfile::TempDir) -> PathBuf {
@@ -63,9 +57,7 @@ fn port_in(folder: &tempfile::TempDir) -> PathBuf {
 }
 
 async fn next(house: &mut House) -> String {
-    let notice = tokio::time::timeout(PATIENCE, house.heard.recv())
-        .await
-        .expect("something happens in time");
+    let notice = tokio::time::timeout(PATIENCE, house.heard.recv()).await.expect("something happens in time");
     brief(&notice.unwrap())
 }
 
@@ -86,11 +78,7 @@ async fn unplugging_is_noticed_at_once_and_replugging_connects_again() {
     let unplugged = Instant::now();
     drop(cable);
     assert!(next(&mut house).await.starts_with("a disconnected: "));
-    assert!(
-        unplugged.elapsed() < Duration::from_millis(500),
-        "{:?}",
-        unplugged.elapsed()
-    );
+    assert!(unplugged.elapsed() < Duration::from_millis(500), "{:?}", unplugged.elapsed());
 
     let mut cable = Cable::plug(&path);
     cable.print("temp=6");
@@ -115,10 +103,7 @@ async fn port_in_use_and_missing_port_are_told_apart() {
     let _cable = Cable::plug(&path);
     let first = transport.open(None).await.unwrap();
     let busy = transport.open(None).await.unwrap_err();
-    assert_eq!(
-        busy.to_string(),
-        format!("port busy: another process holds {}", path.display())
-    );
+    assert_eq!(busy.to_string(), format!("port busy: another process holds {}", path.display()));
     drop(first);
     transport.open(None).await.expect("free again once closed");
 

@@ -67,7 +67,9 @@ fn old_shape(view: bellwether_alerting::view::AlertView) -> Value {
 
 /// Takes alerts in, whatever the media type says, as `curl -d` sends them.
 pub(super) async fn post_alerts(State(host): State<Arc<Host>>, bytes: Bytes) -> Response {
-    let Ok(posted) = parse(&bytes) else { return failure("bad_data", "the body is no list of alerts") };
+    let Ok(posted) = parse(&bytes) else {
+        return failure("bad_data", "the body is no list of alerts");
+    };
     let response = v2::take_in(&host, posted).await;
     match response.status() {
         StatusCode::OK => ok(&json!({"status": "success"})),

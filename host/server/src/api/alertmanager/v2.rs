@@ -7,7 +7,8 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bellwether_alerting::api_v2::{
-    AlertGroup, GettableAlert, GettableReceiver, GettableSilence, PostableAlert, PostableSilence, SilenceIdBody,
+    AlertGroup, GettableAlert, GettableReceiver, GettableSilence, PostableAlert, PostableSilence,
+    SilenceIdBody,
 };
 use bellwether_alerting::ingest::{PostedAlert, accept_all};
 use bellwether_alerting::matchers::parse_one;
@@ -124,14 +125,21 @@ pub(super) async fn silences(State(host): State<Arc<Host>>, RawQuery(query): Raw
     };
     let shown = ["active", "pending", "expired"].map(|state| (state, params.flag(state, true)));
     let silences = host.routing.read(move |dispatcher, now| dispatcher.silences(&matchers, now)).await;
-    let Some(silences) = silences else { return stopping() };
+    let Some(silences) = silences else {
+        return stopping();
+    };
     let passes = |state: &str| shown.iter().any(|(name, shown)| *name == state && *shown);
-    let silences = silences.into_iter().filter(|(_, state)| passes(state.as_str())).map(GettableSilence::from);
+    let silences =
+        silences.into_iter().filter(|(_, state)| passes(state.as_str())).map(GettableSilence::from);
     ok(&silences.collect::<Vec<_>>())
 }
 
 /// Sets a silence.
-pub(super) async fn post_silence(State(host): State<Arc<Host>>, headers: HeaderMap, bytes: Bytes) -> Response {
+pub(super) async fn post_silence(
+    State(host): State<Arc<Host>>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Response {
     let posted: PostableSilence = match body(&headers, &bytes) {
         Ok(posted) => posted,
         Err(response) => return *response,

@@ -51,9 +51,9 @@ pub(super) async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Respo
 
 fn is_view(path: &str) -> bool {
     let reserved = ["/api", "/metrics", "/-"];
-    let is_reserved = reserved.iter().any(|prefix| {
-        path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    });
+    let is_reserved = reserved
+        .iter()
+        .any(|prefix| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
     let last = path.rsplit('/').next().unwrap_or("");
     !is_reserved && !last.contains('.')
 }

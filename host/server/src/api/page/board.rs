@@ -119,7 +119,9 @@ fn rule_alerts(host: &Host) -> HashMap<Fingerprint, RuleAlert> {
 }
 
 fn alerts_of(group: &Group, rule: &Rule) -> Vec<(Fingerprint, RuleAlert)> {
-    let RuleKind::Alerting(alerting) = &rule.kind else { return Vec::new() };
+    let RuleKind::Alerting(alerting) = &rule.kind else {
+        return Vec::new();
+    };
     let signal = rule.query().signal();
     let metric = rule.query().selectors().next().and_then(metric_of).unwrap_or_default();
     let origin = RuleOrigin { group: group.spec.name.clone(), hold: alerting.holds.hold };
@@ -156,7 +158,9 @@ fn rows(
     let routed: HashSet<Fingerprint> = views.iter().map(|view| view.alert.fingerprint()).collect();
     let unrouted = rule_alerts.iter().filter(|(fingerprint, _)| !routed.contains(fingerprint));
     rows.extend(unrouted.filter_map(|(_, rule)| unrouted_row(host, rule, now)));
-    rows.sort_by(|a, b| (b.severity, b.starts_at, &a.fingerprint).cmp(&(a.severity, a.starts_at, &b.fingerprint)));
+    rows.sort_by(|a, b| {
+        (b.severity, b.starts_at, &a.fingerprint).cmp(&(a.severity, a.starts_at, &b.fingerprint))
+    });
     for row in rows.iter_mut() {
         row.value = row.value.filter(|value| value.is_finite());
     }
@@ -190,7 +194,9 @@ fn unrouted_row(host: &Host, rule: &RuleAlert, now: Timestamp) -> Option<AlertRo
 fn row(labels: &Labels, annotations: &Labels, state: &'static str, starts_at: Timestamp) -> AlertRow {
     let text = |name: &str| annotations.value(name).to_owned();
     let summary = if annotations.get("summary").is_some() { text("summary") } else { text("description") };
-    let runbook = annotations.get("runbook_url").filter(|url| url.starts_with("http://") || url.starts_with("https://"));
+    let runbook = annotations
+        .get("runbook_url")
+        .filter(|url| url.starts_with("http://") || url.starts_with("https://"));
     AlertRow {
         fingerprint: labels.fingerprint().to_string(),
         name: labels.value("alertname").to_owned(),
@@ -220,8 +226,7 @@ fn add_signals(
         let rule = rule_alerts.get(&row.labels.fingerprint());
         row.unit = rule.map_or("", |rule| words::unit(&rule.metric));
         let signal = rule.and_then(|rule| rule.signal.as_ref());
-        row.signal =
-            Some(signal.and_then(|signal| host.signals.of_alert(host, signal, &row.labels, now)));
+        row.signal = Some(signal.and_then(|signal| host.signals.of_alert(host, signal, &row.labels, now)));
     }
 }
 
@@ -255,7 +260,8 @@ fn strip(host: &Host, rows: &[AlertRow], now: Timestamp) -> NowStrip {
     }
     let (last_hour, p99) = host.ledger.last_hour(now);
     let waiting = host.state.pending_deliveries().map_or(0, |(waiting, _)| waiting);
-    let failing = rows.iter().filter(|row| matches!(row.pipeline, Pipeline::Failed { next_attempt: Some(_), .. }));
+    let failing =
+        rows.iter().filter(|row| matches!(row.pipeline, Pipeline::Failed { next_attempt: Some(_), .. }));
     strip.delivered = DeliveredCount { last_hour, waiting, failing: failing.count() };
     strip.data_to_message_p99_ms = p99.map(|took| took.as_secs_f64() * 1000.0);
     strip

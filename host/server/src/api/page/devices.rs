@@ -83,8 +83,13 @@ pub(super) fn main_sparks(host: &Host, now: Timestamp) -> MainSparks {
 }
 
 /// A device on the Board.
-pub(super) fn tile(device: &DeviceStatus, sparks: &MainSparks, alerts: &HashMap<String, Severity>) -> DeviceTile {
-    let main = MAIN_METRICS.iter().find_map(|metric| Some((metric, sparks.get(&(device.id.clone(), *metric))?)));
+pub(super) fn tile(
+    device: &DeviceStatus,
+    sparks: &MainSparks,
+    alerts: &HashMap<String, Severity>,
+) -> DeviceTile {
+    let main =
+        MAIN_METRICS.iter().find_map(|metric| Some((metric, sparks.get(&(device.id.clone(), *metric))?)));
     DeviceTile {
         id: device.id.clone(),
         platform: device.platform.clone(),

@@ -25,7 +25,9 @@ const BOARD_INTERVAL: Duration = Duration::from_secs(1);
 const BEAT_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Board, happenings and messages as they come.
-pub(super) async fn events(State(host): State<Arc<Host>>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+pub(super) async fn events(
+    State(host): State<Arc<Host>>,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let follower = Follower::new(host);
     Sse::new(stream::unfold(follower, |mut follower| async move {
         let event = follower.next().await?;
@@ -80,9 +82,10 @@ impl Follower {
     /// The Board, if anything but the time changed.
     async fn board_event(&mut self) -> Option<Option<Event>> {
         let snapshot = board::snapshot(&self.host).await?;
-        let unchanged = self.last.as_ref().is_some_and(|last| {
-            *last == BoardSnapshot { now: last.now, ..snapshot.clone() }
-        });
+        let unchanged = self
+            .last
+            .as_ref()
+            .is_some_and(|last| *last == BoardSnapshot { now: last.now, ..snapshot.clone() });
         if unchanged {
             return Some(None);
         }

@@ -55,7 +55,8 @@ async fn read(host: &Arc<Host>, limit: usize) -> Option<Vec<InboxMessage>> {
 impl From<InboxMessage> for InboxMessageJson {
     fn from(message: InboxMessage) -> Self {
         let notification = message.notification;
-        let severities = notification.alerts.iter().map(|alert| words::severity(alert.labels.get("severity")));
+        let severities =
+            notification.alerts.iter().map(|alert| words::severity(alert.labels.get("severity")));
         Self {
             severity: severities.max().unwrap_or(Severity::Info),
             id: message.id,

@@ -47,7 +47,9 @@ fn told(view: &AlertView, ledger: &Ledger) -> Pipeline {
 }
 
 fn failed(entry: &LedgerEntry) -> Option<Pipeline> {
-    let Delivered::Failed { error, attempts, next_attempt, .. } = &entry.state else { return None };
+    let Delivered::Failed { error, attempts, next_attempt, .. } = &entry.state else {
+        return None;
+    };
     Some(Pipeline::Failed {
         receiver: entry.receiver.clone(),
         error: error.clone(),

@@ -18,7 +18,8 @@ const MAX_USERS: usize = 20;
 /// All plugins and the native receivers, by kind, then name.
 pub(super) async fn list(State(host): State<Arc<Host>>) -> Response {
     let users = users(&host);
-    let mut rows: Vec<PluginRow> = host.plugins.status().into_iter().map(|plugin| row(plugin, &users)).collect();
+    let mut rows: Vec<PluginRow> =
+        host.plugins.status().into_iter().map(|plugin| row(plugin, &users)).collect();
     rows.extend(["email", "inbox"].map(|name| native(name, &users)));
     rows.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
     json(StatusCode::OK, &rows)
@@ -60,14 +61,21 @@ fn row(plugin: PluginStatus, users: &Users) -> PluginRow {
         version: plugin.version,
         state: match plugin.state {
             PluginState::Ready => PluginStateJson::Ready,
-            PluginState::Disabled => PluginStateJson::Waiting { needs: "switched off by its file of grants".to_owned() },
+            PluginState::Disabled => {
+                PluginStateJson::Waiting { needs: "switched off by its file of grants".to_owned() }
+            }
             PluginState::WaitingForGrants { missing, file } => {
                 PluginStateJson::Waiting { needs: format!("grant {} in {file}", missing.join(", ")) }
             }
             PluginState::Broken { reason } => PluginStateJson::Failed { error: reason },
             PluginState::Quarantined => PluginStateJson::Quarantined {
                 error: last_crash.map(ToString::to_string).unwrap_or_default(),
-                blamed: plugin.subjects.iter().map(|subject| subject.subject.as_str()).collect::<Vec<_>>().join(", "),
+                blamed: plugin
+                    .subjects
+                    .iter()
+                    .map(|subject| subject.subject.as_str())
+                    .collect::<Vec<_>>()
+                    .join(", "),
                 until: None,
             },
         },

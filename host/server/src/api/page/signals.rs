@@ -42,7 +42,9 @@ impl SignalCache {
     pub fn of_alert(&self, host: &Host, rule: &RuleSignal, alert: &Labels, now: Timestamp) -> Option<Signal> {
         let evaluated = self.evaluate(host, &rule.text, now)?;
         let belongs = |labels: &Labels| {
-            labels.iter().all(|label| &*label.name == "__name__" || alert.get(&label.name) == Some(&*label.value))
+            labels
+                .iter()
+                .all(|label| &*label.name == "__name__" || alert.get(&label.name) == Some(&*label.value))
         };
         let series = evaluated.series.iter().find(|series| belongs(&series.labels))?;
         let points = series.samples.iter();
@@ -64,7 +66,9 @@ impl SignalCache {
         let query = host.engine().prepare(text).ok()?;
         let start = now - step * (SIGNAL_POINTS - 1);
         let answer = host.engine().range(&query, host.store.as_ref(), start, now, step).ok()?;
-        let Value::Matrix(series) = answer.value else { return None };
+        let Value::Matrix(series) = answer.value else {
+            return None;
+        };
         let evaluated = Evaluated { at: now, series: std::sync::Arc::new(series) };
         let mut cache = self.lock();
         if cache.len() >= MAX_CACHED {

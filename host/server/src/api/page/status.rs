@@ -9,7 +9,8 @@ use bellwether_model::state::DurableState;
 use bellwether_model::time::millis;
 
 use super::contract::{
-    Build, ConfigJson, LastError, ListenerJson, QueueJson, ReceiverJson, StatusReport, StorageJson, TargetJson,
+    Build, ConfigJson, LastError, ListenerJson, QueueJson, ReceiverJson, StatusReport, StorageJson,
+    TargetJson,
 };
 use crate::api::prometheus::json;
 use crate::host::Host;
@@ -29,7 +30,8 @@ fn report(host: &Host, targets: Vec<TargetJson>) -> StatusReport {
     let stats = host.store.stats();
     let [first, second] = host.addresses();
     let waiting = host.state.pending_deliveries().map_or(0, |(waiting, _)| waiting);
-    let listener = |address: std::net::SocketAddr, serves| ListenerJson { address: format!("http://{address}"), serves };
+    let listener =
+        |address: std::net::SocketAddr, serves| ListenerJson { address: format!("http://{address}"), serves };
     StatusReport {
         build: Build {
             version: env!("CARGO_PKG_VERSION"),
@@ -58,7 +60,11 @@ fn report(host: &Host, targets: Vec<TargetJson>) -> StatusReport {
         config: config
             .files
             .iter()
-            .map(|file| ConfigJson { file: file.name.clone(), loaded_at: config.loaded_at, text: file.text.clone() })
+            .map(|file| ConfigJson {
+                file: file.name.clone(),
+                loaded_at: config.loaded_at,
+                text: file.text.clone(),
+            })
             .collect(),
     }
 }

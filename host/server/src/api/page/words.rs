@@ -61,7 +61,8 @@ fn parts(entry: &Entry) -> Vec<Part> {
         if !parts.is_empty() {
             parts.push(plain(" ".to_owned()));
         }
-        let href = Some(format!("/devices/{}", device.replace('%', "%25").replace('/', "%2F").replace('.', "%2E")));
+        let href =
+            Some(format!("/devices/{}", device.replace('%', "%25").replace('/', "%2F").replace('.', "%2E")));
         parts.push(Part { text: device.clone(), bold: entry.alertname.is_none(), href });
     }
     let verb = match entry.kind {
@@ -72,11 +73,16 @@ fn parts(entry: &Entry) -> Vec<Part> {
         Kind::Silenced => " silenced",
         Kind::Delivered => " sent to",
         Kind::DeliveryFailed => " not sent",
-        Kind::DeviceConnected | Kind::DeviceDisconnected | Kind::DeviceEvent | Kind::Plugin | Kind::Reload => "",
+        Kind::DeviceConnected
+        | Kind::DeviceDisconnected
+        | Kind::DeviceEvent
+        | Kind::Plugin
+        | Kind::Reload => "",
     };
     let gap = if parts.is_empty() { "" } else { verb };
     let text = if entry.text.is_empty() { String::new() } else { format!(" {}", entry.text) };
-    let separator = if verb.is_empty() || entry.text.is_empty() || entry.kind == Kind::Delivered { "" } else { ":" };
+    let separator =
+        if verb.is_empty() || entry.text.is_empty() || entry.kind == Kind::Delivered { "" } else { ":" };
     let sentence = format!("{gap}{separator}{text}");
     let sentence = if parts.is_empty() { sentence.trim_start().to_owned() } else { sentence };
     parts.push(plain(sentence));

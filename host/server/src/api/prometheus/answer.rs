@@ -118,8 +118,12 @@ impl Serialize for ValueJson {
             Value::String { at, text } => {
                 Typed { result_type: "string", result: (Seconds(*at), text) }.serialize(serializer)
             }
-            Value::Vector(samples) => Typed { result_type: "vector", result: Rows(samples) }.serialize(serializer),
-            Value::Matrix(series) => Typed { result_type: "matrix", result: Rows(series) }.serialize(serializer),
+            Value::Vector(samples) => {
+                Typed { result_type: "vector", result: Rows(samples) }.serialize(serializer)
+            }
+            Value::Matrix(series) => {
+                Typed { result_type: "matrix", result: Rows(series) }.serialize(serializer)
+            }
         }
     }
 }

@@ -34,7 +34,8 @@ pub(super) async fn label_names(
     RequestParams(params): RequestParams,
 ) -> Result<Success<Vec<String>>, ApiError> {
     let found = matching(host, &params).await?;
-    let names: BTreeSet<&str> = found.iter().flat_map(|labels| labels.iter().map(|label| &*label.name)).collect();
+    let names: BTreeSet<&str> =
+        found.iter().flat_map(|labels| labels.iter().map(|label| &*label.name)).collect();
     Ok(Success::new(limited(names.into_iter().map(str::to_owned), &params)?))
 }
 
@@ -110,7 +111,10 @@ fn find(
 fn selector(host: &Host, text: &str) -> Result<Vec<Matcher>, ApiError> {
     let refuse = |error: String| ApiError::BadData(format!("invalid parameter \"match[]\": {error}"));
     let query = host.engine().prepare(text).map_err(|error| refuse(error.to_string()))?;
-    query.as_selector().map(<[Matcher]>::to_vec).ok_or_else(|| refuse(format!("{text} is no series selector")))
+    query
+        .as_selector()
+        .map(<[Matcher]>::to_vec)
+        .ok_or_else(|| refuse(format!("{text} is no series selector")))
 }
 
 fn limited<T>(items: impl Iterator<Item = T>, params: &Params) -> Result<Vec<T>, ApiError> {

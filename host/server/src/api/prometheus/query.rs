@@ -21,7 +21,10 @@ const MAX_POINTS: i64 = 11_000;
 type QueryAnswer = Result<Success<ValueJson>, ApiError>;
 
 /// Evaluates an expression at one time.
-pub(super) async fn instant(State(host): State<Arc<Host>>, RequestParams(params): RequestParams) -> QueryAnswer {
+pub(super) async fn instant(
+    State(host): State<Arc<Host>>,
+    RequestParams(params): RequestParams,
+) -> QueryAnswer {
     let at = time_param(&params, "time")?.unwrap_or_else(|| host.clock.now());
     let query = prepare(&host, &params)?;
     evaluate(&host, &params, move |host, limits| {
@@ -31,10 +34,14 @@ pub(super) async fn instant(State(host): State<Arc<Host>>, RequestParams(params)
 }
 
 /// Evaluates an expression at each step of a range.
-pub(super) async fn range(State(host): State<Arc<Host>>, RequestParams(params): RequestParams) -> QueryAnswer {
+pub(super) async fn range(
+    State(host): State<Arc<Host>>,
+    RequestParams(params): RequestParams,
+) -> QueryAnswer {
     let required = |name: &str| {
-        time_param(&params, name)?
-            .ok_or_else(|| ApiError::BadData(format!("invalid parameter \"{name}\": cannot parse \"\" to a valid timestamp")))
+        time_param(&params, name)?.ok_or_else(|| {
+            ApiError::BadData(format!("invalid parameter \"{name}\": cannot parse \"\" to a valid timestamp"))
+        })
     };
     let (start, end) = (required("start")?, required("end")?);
     if end < start {
@@ -119,7 +126,8 @@ pub(super) fn time_param(params: &Params, name: &str) -> Result<Option<Timestamp
         .first(name)
         .filter(|text| !text.is_empty())
         .map(|text| {
-            parse_time(text).map_err(|error| ApiError::BadData(format!("invalid parameter \"{name}\": {error}")))
+            parse_time(text)
+                .map_err(|error| ApiError::BadData(format!("invalid parameter \"{name}\": {error}")))
         })
         .transpose()
 }

@@ -120,7 +120,10 @@ pub(super) async fn rules(
 pub(super) async fn alerts(State(host): State<Arc<Host>>) -> Result<Success<AlertsJson>, ApiError> {
     let alerts = on_reader_thread(move || {
         let groups = host.rules.groups();
-        groups.iter().flat_map(|group| lock(group).rules.iter().flat_map(alerts_of).collect::<Vec<_>>()).collect()
+        groups
+            .iter()
+            .flat_map(|group| lock(group).rules.iter().flat_map(alerts_of).collect::<Vec<_>>())
+            .collect()
     });
     Ok(Success::new(AlertsJson { alerts: alerts.await? }))
 }
@@ -203,13 +206,17 @@ fn rule_json(rule: &Rule) -> RuleJson {
 
 /// The worst state of a rule's alerts.
 fn state_of(rule: &Rule) -> &'static str {
-    let RuleKind::Alerting(alerting) = &rule.kind else { return "inactive" };
+    let RuleKind::Alerting(alerting) = &rule.kind else {
+        return "inactive";
+    };
     let states: Vec<&str> = alerting.alerts().iter().map(|alert| alert.state.as_str()).collect();
     ["firing", "pending"].into_iter().find(|state| states.contains(state)).unwrap_or("inactive")
 }
 
 fn alerts_of(rule: &Rule) -> Vec<AlertJson> {
-    let RuleKind::Alerting(alerting) = &rule.kind else { return Vec::new() };
+    let RuleKind::Alerting(alerting) = &rule.kind else {
+        return Vec::new();
+    };
     alerting.alerts().into_iter().filter(|alert| alert.state.is_active()).map(alert_json).collect()
 }
 

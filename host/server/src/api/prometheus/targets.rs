@@ -49,7 +49,8 @@ pub(super) async fn targets(
     let wanted = |target: &TargetStatus| pool.is_none_or(|pool| pool == target.scrape_pool);
     let active = params.first("state").is_none_or(|state| matches!(state, "active" | "any" | ""));
     let targets = host.scraping.targets().await;
-    let active_targets = if active { targets.into_iter().filter(wanted).map(target_json).collect() } else { vec![] };
+    let active_targets =
+        if active { targets.into_iter().filter(wanted).map(target_json).collect() } else { vec![] };
     Success::new(TargetsJson {
         active_targets,
         dropped_targets: [],

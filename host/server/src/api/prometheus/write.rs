@@ -15,7 +15,9 @@ use crate::host::Host;
 /// Takes samples in. The answer is given once they survive a kill of the process.
 pub(super) async fn write(State(host): State<Arc<Host>>, headers: HeaderMap, body: Bytes) -> Response {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    if let Err(refused) = remote_write::check_headers(text(header::CONTENT_TYPE), text(header::CONTENT_ENCODING)) {
+    if let Err(refused) =
+        remote_write::check_headers(text(header::CONTENT_TYPE), text(header::CONTENT_ENCODING))
+    {
         return refusal(&refused);
     }
     // Decompressing and writing the log take a while for large pushes.
@@ -36,13 +38,20 @@ fn take_in(host: &Host, body: &[u8]) -> Response {
         }
         Err(failed @ AppendError::Log(_)) => {
             error!(error = &failed as &dyn std::error::Error, "pushed samples not written down");
-            return (StatusCode::INTERNAL_SERVER_ERROR, "samples could not be written down\n").into_response();
+            return (StatusCode::INTERNAL_SERVER_ERROR, "samples could not be written down\n")
+                .into_response();
         }
     };
     // As Prometheus: what can never be taken is told with a status that makes senders drop it.
     let dropped = appended.out_of_order + appended.duplicate + invalid_series;
     if dropped > 0 || histograms > 0 {
-        debug!(out_of_order = appended.out_of_order, duplicate = appended.duplicate, invalid_series, histograms, "dropped");
+        debug!(
+            out_of_order = appended.out_of_order,
+            duplicate = appended.duplicate,
+            invalid_series,
+            histograms,
+            "dropped"
+        );
     }
     if dropped == 0 {
         return StatusCode::NO_CONTENT.into_response();
