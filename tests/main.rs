@@ -1,6 +1,7 @@
 //! The integration tests: what only shows when the parts are connected.
 
 mod bad_input;
+mod delivery;
 mod demo;
 mod harness;
 mod hostile;
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
         shipped::trials(),
         upstream::trials(),
         bad_input::trials(),
+        delivery::trials(),
         demo::trials(),
         hostile::trials(),
         restart::trials(),

@@ -112,8 +112,7 @@ class World:
 def firing_and_resolved():
     """No kill at all: what a message looks like."""
     with World() as world:
-        ups = world.server.query("up")
-        check([value for _, value in ups] == [1.0], "the Python service is scraped", ups)
+        wait_until("a scrape", lambda: world.server.query("up == 1"), 20)
         check(world.server.query("ml_predictions_total{status='ok'}"), "its metrics are stored")
         check([value for _, value in world.server.query("device_connection_status")] == [1.0], "the board is connected")
         world.board.temperature(91.5)

@@ -1,6 +1,7 @@
 //! What belongs to one loaded plugin and is shared by all its instances.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
@@ -24,6 +25,8 @@ pub(crate) struct PluginContext {
     pub(crate) http: Arc<dyn HttpClient>,
     /// One permit for each request under way.
     pub(crate) requests: Semaphore,
+    calls: AtomicU64,
+    crashed: AtomicU64,
     blame: Blame,
     crashes: Mutex<VecDeque<Crash>>,
 }
@@ -36,6 +39,8 @@ impl PluginContext {
             http,
             requests: Semaphore::new(limits.requests_at_once),
             limits,
+            calls: AtomicU64::new(0),
+            crashed: AtomicU64::new(0),
             blame: Blame::default(),
             crashes: Mutex::new(VecDeque::new()),
         })
@@ -43,6 +48,15 @@ impl PluginContext {
 
     pub(crate) const fn blame(&self) -> &Blame {
         &self.blame
+    }
+
+    pub(crate) fn count_call(&self) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Calls since it was loaded, and how many of them crashed.
+    pub(crate) fn call_counts(&self) -> (u64, u64) {
+        (self.calls.load(Ordering::Relaxed), self.crashed.load(Ordering::Relaxed))
     }
 
     /// Whether the plugin may run for a subject now.
@@ -61,6 +75,7 @@ impl PluginContext {
             backtrace = ?crash.backtrace,
             "plugin crashed"
         );
+        self.crashed.fetch_add(1, Ordering::Relaxed);
         let mut crashes = self.crashes.lock().unwrap_or_else(PoisonError::into_inner);
         if crashes.len() == KEPT_CRASHES {
             crashes.pop_front();

@@ -199,6 +199,10 @@ pub struct PluginStatus {
     pub granted_hosts: Vec<String>,
     /// Devices, functions or receivers that it crashed for.
     pub subjects: Vec<SubjectStatus>,
+    /// Calls since it was loaded.
+    pub calls: u64,
+    /// How many of them crashed.
+    pub crashed_calls: u64,
     /// Its last crashes, the oldest first.
     pub crashes: Vec<Crash>,
     /// Its last log lines, the oldest first.

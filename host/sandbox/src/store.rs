@@ -107,6 +107,7 @@ pub(crate) fn arm(store: &mut Store<HostState>, limits: CallLimits) {
     store.set_hostcall_fuel(limits.returned_bytes);
     store.set_epoch_deadline(1);
     let state = store.data_mut();
+    state.plugin.count_call();
     state.slices_left = limits.slices();
     state.ends_at = Instant::now() + limits.wall_clock;
 }

@@ -160,7 +160,9 @@ pub fn resident_bytes() -> u64 {
 /// Logs to standard error; `RUST_LOG` says how much, warnings and life cycle by default.
 pub fn init_logging(default: &str, json: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     // A second call, in tests, keeps the first subscriber.
     drop(if json { builder.json().try_init() } else { builder.with_target(false).try_init() });
 }

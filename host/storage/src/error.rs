@@ -21,6 +21,12 @@ pub enum OpenError {
         #[source]
         source: io::Error,
     },
+    /// The path names something else.
+    #[error("data directory {} is a file; choose another data directory, or move the file away", path.display())]
+    NotADirectory {
+        /// What was given as data directory.
+        path: PathBuf,
+    },
     /// Another process uses the same data directory.
     #[error(
         "data directory {} is in use by {holder}; stop that process or choose another data directory",

@@ -42,6 +42,8 @@ impl SqliteState {
         let mut connection = Connection::open(path).map_err(failed("open"))?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(failed("open"))?;
         schema::prepare(&mut connection, path)?;
+        // Whoever held a delivery is gone: the lock on the data directory admits one process.
+        deliveries::release_all(&connection).map_err(failed("release deliveries in"))?;
         Ok(Self { place: path.to_owned(), connection: Mutex::new(connection) })
     }
 

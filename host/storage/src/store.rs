@@ -93,6 +93,9 @@ impl Store {
     ///
     /// Samples that are beyond the retention at `now` are left out.
     pub fn open(dir: &Path, options: StoreOptions, now: Timestamp) -> Result<Self, OpenError> {
+        if dir.is_file() {
+            return Err(OpenError::NotADirectory { path: dir.to_owned() });
+        }
         std::fs::create_dir_all(dir).map_err(OpenError::io("create", dir))?;
         let lock = DirectoryLock::acquire(dir)?;
         let cutoff = now - options.retention;

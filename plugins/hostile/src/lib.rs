@@ -8,6 +8,7 @@
 mod detector;
 #[cfg(feature = "driver")]
 mod driver;
+#[cfg(any(feature = "detector", feature = "driver", feature = "receiver"))]
 mod misbehave;
 #[cfg(feature = "receiver")]
 mod receiver;

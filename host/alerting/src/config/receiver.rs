@@ -127,9 +127,10 @@ fn read_list(
 }
 
 fn note_plugin(context: &mut Context<'_, '_>, kind: &str, place: &Location) {
-    let meant = did_you_mean(kind, KINDS.iter().map(|kind| kind.name));
-    let doubt = meant.map_or_else(String::new, |close| format!("; was `{close}{CONFIGS_SUFFIX}` meant?"));
-    let message = format!("`{kind}{CONFIGS_SUFFIX}` is left to a plugin called {kind}{doubt}");
+    let Some(close) = did_you_mean(kind, KINDS.iter().map(|kind| kind.name)) else { return };
+    let message = format!(
+        "`{kind}{CONFIGS_SUFFIX}` is taken for a plugin called {kind}; was `{close}{CONFIGS_SUFFIX}` meant?"
+    );
     context.notes.push(Note { line: place.line(), message });
 }
 

@@ -207,11 +207,10 @@ pub(crate) fn mask(fields: &[Field], settings: &mut Map<String, Json>) {
 
 fn mask_value(kind: Kind, value: &mut Json) {
     match (kind, value) {
-        (Kind::Secret | Kind::SecretUrl | Kind::SecretTemplateUrl, Json::String(text))
-            if !text.is_empty() =>
-        {
+        (Kind::Secret | Kind::SecretUrl, Json::String(text)) if !text.is_empty() => {
             "<secret>".clone_into(text);
         }
+        (Kind::SecretTemplateUrl, Json::String(text)) if !text.is_empty() => *text = masked_url(text),
         (Kind::SecretMap, Json::Object(map)) => {
             map.values_mut().for_each(|value| *value = Json::String("<secret>".to_owned()));
         }
@@ -221,6 +220,20 @@ fn mask_value(kind: Kind, value: &mut Json) {
             items.iter_mut().filter_map(Json::as_object_mut).for_each(|map| mask(fields, map));
         }
         _ => {}
+    }
+}
+
+/// The origin of a URL with its path hidden: before 0.26 `amtool` reads this setting as a plain URL, and refuses
+/// `<secret>` alone.
+fn masked_url(url: &str) -> String {
+    let origin = url
+        .split_once("://")
+        .map(|(scheme, rest)| (scheme, rest.split(['/', '?', '#']).next().unwrap_or("")));
+    match origin {
+        Some((scheme @ ("http" | "https"), host)) if !host.is_empty() && !host.contains(['{', '@', '$']) => {
+            format!("{scheme}://{host}/<secret>")
+        }
+        _ => "<secret>".to_owned(),
     }
 }
 

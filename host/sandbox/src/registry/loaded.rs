@@ -171,6 +171,8 @@ impl Loaded {
             wants_hosts: description.wants_hosts.iter().map(ToString::to_string).collect(),
             granted_hosts: self.usable().map(granted).unwrap_or_default(),
             subjects: context.map(|context| context.blame().subjects()).unwrap_or_default(),
+            calls: context.map_or(0, |context| context.call_counts().0),
+            crashed_calls: context.map_or(0, |context| context.call_counts().1),
             crashes: context.map(|context| context.crashes()).unwrap_or_default(),
             log: context.map(|context| context.log.lines()).unwrap_or_default(),
         }

@@ -72,10 +72,10 @@ pub async fn run(args: DemoArgs) -> Outcome {
             String::new(),
         ],
     );
-    let events = tell(&host, args.duration).await?;
+    let mut events = tell(&host, args.duration).await?;
     host.stop().await;
     if let Some(report) = &args.report {
-        write_report(report, &events)?;
+        write_report(report, &mut events)?;
     }
     data.remove();
     Ok(ExitCode::SUCCESS)
@@ -198,7 +198,9 @@ fn line(entry: &Entry, started: Timestamp) -> String {
     format!("{secs:6.1} s  {sign} {word:<10} {}: {}", subject.join(" "), entry.text)
 }
 
-fn write_report(path: &Path, events: &[ReportEvent]) -> anyhow::Result<()> {
+fn write_report(path: &Path, events: &mut [ReportEvent]) -> anyhow::Result<()> {
+    // Tasks note what happened beside each other, so neighbours may be swapped.
+    events.sort_by_key(|event| event.t_ms);
     let report = serde_json::json!({ "events": events });
     let text = serde_json::to_string_pretty(&report).context("cannot write the report as JSON")?;
     std::fs::write(path, text + "\n").with_context(|| format!("cannot write the report {}", path.display()))

@@ -20,7 +20,7 @@ const RETENTION: Duration = Duration::from_secs(86_400);
 /// The simulated fleet with its rules and routing.
 pub(super) fn configuration(now: Timestamp) -> Result<Configuration, ConfigErrors> {
     let (alerting, _) = AlertingConfig::parse(ROUTING.0, ROUTING.1)?;
-    let devices = DeviceSet::from_configs(sim::demo_fleet(), &sim::demo_log_rules())
+    let devices = DeviceSet::from_configs(sim::demo_fleet(), &[])
         .map_err(|error| YamlError::of_file("the simulated fleet", error.to_string()))?;
     let mut rule_files = RuleFiles::default();
     rule_files.add_embedded(RULES.0, RULES.1);

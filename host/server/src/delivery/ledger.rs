@@ -58,6 +58,8 @@ struct Books {
     by_group: HashMap<String, HashMap<(String, u32), LedgerEntry>>,
     recent: VecDeque<(Timestamp, Duration)>,
     receivers: HashMap<String, ReceiverBook>,
+    /// Attempts that succeeded and that failed, by kind of integration.
+    kinds: HashMap<String, (u64, u64)>,
 }
 
 /// The last that is known of one receiver, over all groups.
@@ -78,6 +80,12 @@ impl Ledger {
             Delivered::Sending => {}
             Delivered::Done { at, .. } => book.last_delivery = Some(*at),
             Delivered::Failed { at, error, .. } => book.last_error = Some((*at, error.clone())),
+        }
+        let (delivered, failed) = books.kinds.entry(entry.kind.clone()).or_default();
+        match &entry.state {
+            Delivered::Sending => {}
+            Delivered::Done { .. } => *delivered += 1,
+            Delivered::Failed { .. } => *failed += 1,
         }
         if let Delivered::Done { at, took } = entry.state {
             if books.recent.len() == MAX_RECENT {
@@ -106,6 +114,11 @@ impl Ledger {
     /// What is known of a receiver.
     pub fn of_receiver(&self, receiver: &str) -> ReceiverBook {
         self.lock().receivers.get(receiver).cloned().unwrap_or_default()
+    }
+
+    /// How many attempts of a kind of integration succeeded and failed since the start.
+    pub fn of_kind(&self, kind: &str) -> (u64, u64) {
+        self.lock().kinds.get(kind).copied().unwrap_or_default()
     }
 
     /// Messages that got there within the last hour, and the 99th percentile of the time they took.

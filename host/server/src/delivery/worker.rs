@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use bellwether_model::Timestamp;
 use bellwether_model::receiver::{DeliveryFailure, Receipt, ReceiverCall};
 use bellwether_model::state::{Delivery, DeliveryOutcome, DurableState, StateError};
+use bellwether_model::{AlertStatus, Timestamp};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -182,7 +182,7 @@ fn report(deps: &DeliveryDeps, delivery: &Delivery, outcome: DeliveryOutcome, no
             let took = now.since(notification.at);
             info!(receiver, kind, attempts, took_ms = took.as_millis(), "notification delivered");
             note(deps, delivery, Delivered::Done { at: now, took });
-            journal(deps, delivery, Kind::Delivered, now, format!("{} in {} ms", receiver, took.as_millis()));
+            journal(deps, delivery, Kind::Delivered, now, format!("{receiver} in {} ms", took.as_millis()));
         }
         DeliveryOutcome::RetryAt(at, error) => {
             warn!(receiver, kind, attempts, reason = error, "notification failed, will be tried again");
@@ -208,7 +208,10 @@ fn note(deps: &DeliveryDeps, delivery: &Delivery, state: Delivered) {
 /// One entry for each alert of the message, so that each alert's way can be followed.
 fn journal(deps: &DeliveryDeps, delivery: &Delivery, kind: Kind, at: Timestamp, text: String) {
     for alert in &delivery.notification.alerts {
-        let text = format!("{}: {text}", alert.status.as_str());
+        let text = match alert.status {
+            AlertStatus::Firing => text.clone(),
+            AlertStatus::Resolved => format!("{text} (resolved)"),
+        };
         let receiver = Some(delivery.notification.receiver.clone());
         deps.journal.note(about(&alert.labels, Entry { receiver, ..Entry::new(at, kind, text) }));
     }

@@ -89,6 +89,17 @@ export function labelChips(labels: Labels, hide: readonly string[] = []): VNode[
     .map((name) => h("span", { class: "lb", key: name }, `${name}=${labels[name]}`));
 }
 
+/** Labels that say which thing an alert is about, most telling first. */
+const TELLING = ["device_id", "device", "instance", "model_name", "model", "job", "service", "site", "platform"];
+
+/** The most telling labels of a row, so that its summary has room; all of them stand in the panel. */
+export function tellingChips(labels: Labels, most: number, hide: readonly string[] = []): VNode[] {
+  const rank = (name: string): number => (TELLING.includes(name) ? TELLING.indexOf(name) : TELLING.length);
+  const names = Object.keys(labels).filter((name) => !hide.includes(name));
+  const shown = names.sort((a, b) => rank(a) - rank(b) || a.localeCompare(b)).slice(0, most);
+  return shown.map((name) => h("span", { class: "lb", key: name }, `${name}=${labels[name]}`));
+}
+
 /** `41 s ago`, exact on hover. */
 export function ago(at: number | null, never = "never"): VNode {
   if (at === null) return h("span", { class: "dim" }, never);

@@ -130,6 +130,11 @@ pub(super) fn lease(
     Ok(leased)
 }
 
+/// Gives back every delivery that is held.
+pub(super) fn release_all(db: &Connection) -> rusqlite::Result<()> {
+    db.execute("UPDATE delivery SET leased_until = ?1 WHERE status = 'pending'", [i64::MIN]).map(drop)
+}
+
 /// Ends or postpones a delivery. One that was settled by somebody else meanwhile stays as it is.
 pub(super) fn settle(
     db: &Connection,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use bellwether_sandbox::{PluginKind, PluginSource, PluginState, PluginStatus};
+use bellwether_sandbox::{PluginKind, PluginSource, PluginState, PluginStatus, SettingKind};
 
 use super::contract::{LastError, PluginRow, PluginStateJson};
 use crate::api::prometheus::json;
@@ -20,7 +20,9 @@ pub(super) async fn list(State(host): State<Arc<Host>>) -> Response {
     let users = users(&host);
     let mut rows: Vec<PluginRow> =
         host.plugins.status().into_iter().map(|plugin| row(plugin, &users)).collect();
-    rows.extend(["email", "inbox"].map(|name| native(name, &users)));
+    let natives =
+        [("email", "mail through the configured server"), ("inbox", "messages kept in the data folder")];
+    rows.extend(natives.map(|(name, does)| native(&host, name, does, &users)));
     rows.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
     json(StatusCode::OK, &rows)
 }
@@ -56,6 +58,7 @@ fn users_of(users: &Users, name: &str) -> Vec<String> {
 
 fn row(plugin: PluginStatus, users: &Users) -> PluginRow {
     let last_crash = plugin.crashes.last();
+    let grants = grants(&plugin);
     PluginRow {
         kind: plugin.kind.map_or("driver", kind),
         version: plugin.version,
@@ -84,15 +87,27 @@ fn row(plugin: PluginStatus, users: &Users) -> PluginRow {
             PluginSource::File { path } => path.display().to_string(),
         },
         sha256: Some(plugin.sha256),
-        grants: plugin.granted_hosts.iter().map(|host| format!("requests to {host}")).collect(),
+        grants,
         used_by: users_of(users, &plugin.name),
-        calls: 0,
-        errors: plugin.crashes.len() as u64,
+        calls: plugin.calls,
+        errors: plugin.crashed_calls,
         last_error: last_crash.map(|crash| LastError { at: plugin.loaded_at, text: crash.to_string() }),
         call_p99_ms: None,
         memory_bytes: None,
         name: plugin.name,
     }
+}
+
+/// What it may do, in words.
+fn grants(plugin: &PluginStatus) -> Vec<String> {
+    let hosts = plugin.granted_hosts.iter().map(|host| format!("requests to {host}"));
+    // A URL in a secret setting is itself the grant for its origin.
+    let has_url = plugin.settings.iter().any(|setting| {
+        setting.kind == SettingKind::Secret && (setting.name == "url" || setting.name.ends_with("_url"))
+    });
+    let own = (plugin.kind == Some(PluginKind::Receiver) && has_url)
+        .then(|| "requests to the URL of each integration".to_owned());
+    hosts.chain(own).collect()
 }
 
 const fn kind(kind: PluginKind) -> &'static str {
@@ -103,7 +118,8 @@ const fn kind(kind: PluginKind) -> &'static str {
     }
 }
 
-fn native(name: &str, users: &Users) -> PluginRow {
+fn native(host: &Host, name: &str, does: &str, users: &Users) -> PluginRow {
+    let (delivered, failed) = host.ledger.of_kind(name);
     PluginRow {
         name: name.to_owned(),
         kind: "receiver",
@@ -111,10 +127,10 @@ fn native(name: &str, users: &Users) -> PluginRow {
         state: PluginStateJson::Ready,
         origin: "built in".to_owned(),
         sha256: None,
-        grants: Vec::new(),
+        grants: vec![does.to_owned()],
         used_by: users_of(users, name),
-        calls: 0,
-        errors: 0,
+        calls: delivered + failed,
+        errors: failed,
         last_error: None,
         call_p99_ms: None,
         memory_bytes: None,

@@ -103,7 +103,8 @@ pub(super) fn sparks(host: &Host, matchers: &[Matcher], now: Timestamp) -> Vec<S
 }
 
 fn spark(series: bellwether_model::Series, from: Timestamp, now: Timestamp) -> Option<Spark> {
-    let last = series.samples.iter().rev().find(|sample| !is_stale(sample.value)).copied()?;
+    // A series that has ended is no news.
+    let last = series.samples.last().filter(|sample| !is_stale(sample.value)).copied()?;
     let span_ms = now.millis_since(from).max(1) as f64;
     let mut points = vec![None; SPARK_POINTS];
     for sample in series.samples.iter().filter(|sample| sample.at >= from) {

@@ -12,7 +12,7 @@ import { signalPlot } from "../plot.ts";
 import { quantity, setting } from "../quantity.ts";
 import { route, setQuery } from "../router.ts";
 import { type Item, windowed } from "../windowed.ts";
-import { empty, labelChips, pipelinePill, severityClass, severityMark } from "../words.ts";
+import { empty, pipelinePill, severityClass, severityMark, tellingChips } from "../words.ts";
 import { openPanel } from "./alert-panel.ts";
 
 /** Heights in `app.css`. */
@@ -143,7 +143,7 @@ function rowHead(one: Placed, open: boolean): VNode {
       "div",
       { class: "what" },
       h("div", { class: "t" }, h("a", { href: hrefOf(open ? "" : row.fingerprint), class: "cover", "aria-expanded": String(open) }, row.name), one.gone ? h("span", { class: "pill x" }, "gone") : pipelinePill(row.pipeline)),
-      h("div", { class: "s" }, labelChips(row.labels, SAID), h("span", { class: "sum" }, row.summary)),
+      h("div", { class: "s" }, tellingChips(row.labels, 2, SAID), h("span", { class: "sum" }, row.summary)),
     ),
     row.signal ? signalPlot(row.signal, 150, 34, signalWords(row)) : h("span", { class: "nosignal" }),
     h("div", { class: "age" }, h("b", { title: exactly(row.startsAt) }, coarse((row.resolvedAt ?? now()) - row.startsAt)), h("span", { class: "val" }, row.value === null ? one.gone ? "gone" : row.state : `${quantity(row.value, row.unit)}`)),
