@@ -152,6 +152,8 @@ receivers:
         folder.write("slack-url", slack_url.as_bytes());
         let data = tempfile::tempdir().expect("a temporary folder");
         let host = host(folder.origin(), data.path(), Clock::system()).await;
+        let notes = host.config().notes.join("\n");
+        assert!(!notes.contains("slack"), "{notes}");
         host.routing.alerts(vec![alert(&host)]).await.expect("the alert is taken");
 
         check_webhook(&next(&mut web).await);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bellwether_alerting::config::{Config, Integration};
 use bellwether_model::Timestamp;
 use bellwether_model::receiver::{DeliveryFailure, Notification, Receiver, ReceiverTemplate};
-use bellwether_sandbox::{Plugins, TemplateText, Unavailable};
+use bellwether_sandbox::{Plugins, ReceiverPlugin, TemplateText, Unavailable};
 use bellwether_template::alertmanager::Templates;
 use serde_json::{Map, Value};
 use tracing::warn;
@@ -165,6 +165,7 @@ fn prepare(
         }
         other => other.to_string(),
     })?;
+    drop_unknown_globals(&mut settings, &plugin, &config.global);
     let configured = plugin.configure(&settings).map_err(|problems| {
         let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
         format!("{kind}_configs: {}", problems.join("; "))
@@ -174,6 +175,21 @@ fn prepare(
         texts: configured.texts().to_vec(),
         receiver: Arc::new(configured),
     })
+}
+
+/// Settings that only `global:` gave, such as Slack's address for bot tokens, are no mistake of the operator where the
+/// plugin does not know them.
+fn drop_unknown_globals(
+    settings: &mut Map<String, Value>,
+    plugin: &ReceiverPlugin,
+    global: &Map<String, Value>,
+) {
+    let known = |key: &str| {
+        plugin.settings().iter().any(|setting| setting.name == key)
+            || plugin.templates().iter().any(|template| template.name == key)
+    };
+    settings
+        .retain(|key, value| known(key) || global.get(&format!("{}_{key}", plugin.name())) != Some(value));
 }
 
 /// Whether an `http_config` asks for nothing that the host does not do anyway.

@@ -102,7 +102,10 @@ fn templates() -> Vec<Template> {
         "icon_url",
     ];
     let template = |name: &str, default: String| Template { name: name.into(), default };
-    let named = NAMED.map(|name| template(name, format!(r#"{{{{ template "slack.default.{name}" . }}}}"#)));
+    // The templates' names are Alertmanager's, which have no underscores.
+    let default_of =
+        |name: &str| format!(r#"{{{{ template "slack.default.{}" . }}}}"#, name.replace('_', ""));
+    let named = NAMED.map(|name| template(name, default_of(name)));
     let plain =
         ["channel", "message_text", "image_url", "thumb_url"].map(|name| template(name, String::new()));
     let lists = ["fields", "actions"].map(|name| template(name, "[]".into()));
