@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bellwether_model::state::{FlushRecord, NotificationLogEntry, Silence, StateSnapshot};
+use bellwether_model::state::{DeadDelivery, FlushRecord, NotificationLogEntry, Silence, StateSnapshot};
 use bellwether_model::{Alert, Fingerprint, Labels, Timestamp};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -201,6 +201,15 @@ impl Dispatcher {
         }
         self.arm_silences(now);
         Ok(effects)
+    }
+
+    /// Takes back what a message would have told that was given up: the group's next flush tells again, as
+    /// Alertmanager, which logs no failed notification. Without effect where something newer was told since; returns
+    /// whether it had one. The caller has written it down already.
+    ///
+    /// Alerts that were over at that flush have left the group and are not told again.
+    pub fn delivery_failed(&mut self, dead: &DeadDelivery) -> bool {
+        self.log.take_back(dead)
     }
 
     /// The configuration in force.

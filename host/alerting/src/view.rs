@@ -4,7 +4,7 @@
 //! moment, not taken from the last flush; only time intervals show as of the last flush, as in Alertmanager.
 
 use bellwether_model::matcher::{all_match, compile_anchored};
-use bellwether_model::state::Silence;
+use bellwether_model::state::{NotificationLogEntry, Silence};
 use bellwether_model::{Alert, Fingerprint, Labels, Matcher, RegexDialect, Timestamp};
 use regex::Regex;
 use serde::Serialize;
@@ -354,6 +354,7 @@ impl Dispatcher {
             .filter_map(|index| self.log.find(&group.key, &route.receiver, index))
             .filter(|entry| entry.firing.binary_search(&identity).is_ok())
             .map(|entry| entry.at)
+            .filter(|at| *at != NotificationLogEntry::LOST)
             .max();
         match told {
             Some(at) => Stage::Sent { at, repeats_at: (at + route.repeat_interval).max(next) },

@@ -98,6 +98,12 @@ pub struct NotificationLogEntry {
     pub expires_at: Timestamp,
 }
 
+impl NotificationLogEntry {
+    /// The time of an entry whose last message was lost: so long ago that the next flush tells again, while the entry
+    /// goes on to say which alerts an earlier message told as firing, so that their end is told.
+    pub const LOST: Timestamp = Timestamp::UNIX_EPOCH;
+}
+
 /// A message that has to get out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Delivery {
@@ -135,6 +141,31 @@ pub enum DeliveryOutcome {
     RetryAt(Timestamp, String),
     /// Given up, with the last error.
     Dead(String),
+}
+
+/// A message that was given up and after which nothing newer was told: its group has to be told again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadDelivery {
+    /// The group.
+    pub group_key: String,
+    /// The receiver.
+    pub receiver: String,
+    /// Which of its integrations.
+    pub integration: u32,
+    /// The time that the notification log had for the group; a later entry is about a later message.
+    pub at: Timestamp,
+    /// Whether the last message that got there told of firing alerts: somebody waits for their end.
+    pub was_told: bool,
+}
+
+/// How many deliveries may be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeaseLimits {
+    /// The most to take now.
+    pub total: usize,
+    /// The most that one integration of a receiver may have under way, those taken before included, so that one that
+    /// hangs leaves room for the others.
+    pub per_integration: usize,
 }
 
 /// A rule's alert, as it must come back after a restart.
@@ -200,21 +231,35 @@ pub trait DurableState: Send + Sync {
     /// Drops silences that ended long ago.
     fn forget_silences(&self, ids: &[String]) -> Result<(), StateError>;
 
-    /// Writes what a flush decided.
+    /// Writes what a flush decided. While a message waits for its next attempt, the same group is not put down again
+    /// for the same integration by [`NotificationReason::Repeat`]: such a message is dropped where one that is no
+    /// repeat waits, and gives way to any newer one where it waits itself. All others are kept.
+    ///
+    /// [`NotificationReason::Repeat`]: crate::receiver::NotificationReason::Repeat
     fn record_flush(&self, flush: &FlushRecord) -> Result<(), StateError>;
 
-    /// Takes up to `limit` deliveries that are due and nobody holds, and holds them until `until`.
+    /// Takes deliveries that are due and nobody holds, and holds them until `until`. Integrations with the least under
+    /// way come first.
     fn lease_deliveries(
         &self,
         now: Timestamp,
         until: Timestamp,
-        limit: usize,
+        limits: LeaseLimits,
     ) -> Result<Vec<Delivery>, StateError>;
 
-    /// Ends or postpones a delivery that was leased.
-    fn settle_delivery(&self, id: &str, outcome: &DeliveryOutcome, now: Timestamp) -> Result<(), StateError>;
+    /// Ends or postpones a delivery that was leased. Giving up the newest message about a group also takes it out of the
+    /// notification log, in the same transaction, and says so: as Alertmanager, which logs no failed notification.
+    fn settle_delivery(
+        &self,
+        id: &str,
+        outcome: &DeliveryOutcome,
+        now: Timestamp,
+    ) -> Result<Option<DeadDelivery>, StateError>;
 
-    /// How many deliveries wait, and when the earliest of them is due.
+    /// When, after `after`, the next delivery may be taken, limits aside.
+    fn next_delivery(&self, after: Timestamp) -> Result<Option<Timestamp>, StateError>;
+
+    /// How many deliveries wait or are held, and when the earliest of them may be taken, limits aside.
     fn pending_deliveries(&self) -> Result<(u64, Option<Timestamp>), StateError>;
 
     /// Replaces what is kept of one rule's alerts.
@@ -225,4 +270,7 @@ pub trait DurableState: Send + Sync {
 
     /// The newest messages, newest first.
     fn inbox(&self, limit: usize) -> Result<Vec<InboxMessage>, StateError>;
+
+    /// One message of the inbox.
+    fn inbox_message(&self, id: &str) -> Result<Option<InboxMessage>, StateError>;
 }

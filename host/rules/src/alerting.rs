@@ -10,6 +10,7 @@ use bellwether_template::TemplateError;
 use bellwether_template::prometheus::{AlertData, Compiled};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::file::RuleGroupSpec;
 use crate::group::{GroupEnv, RuleError};
 use crate::state::{Condition, Holds, RuleAlertState};
 
@@ -139,12 +140,12 @@ impl AlertingRule {
         self.active = former.active;
     }
 
-    /// One evaluation further, given what the expression returned at `at`.
+    /// One evaluation further, at `at`, given what the expression returned for the group's `query_offset` before.
     pub(crate) fn step(
         &mut self,
         result: &[InstantSample],
         at: Timestamp,
-        interval: Duration,
+        group: &RuleGroupSpec,
         env: &GroupEnv<'_>,
     ) -> Result<AlertingOutcome, RuleError> {
         let seen = self.take_in(result, at, env)?;
@@ -162,7 +163,7 @@ impl AlertingRule {
             }
             next.is_some()
         });
-        self.collect(at, interval, env, &mut outcome);
+        self.collect(at, group, env, &mut outcome);
         Ok(outcome)
     }
 
@@ -220,15 +221,16 @@ impl AlertingRule {
     fn collect(
         &mut self,
         at: Timestamp,
-        interval: Duration,
+        group: &RuleGroupSpec,
         env: &GroupEnv<'_>,
         outcome: &mut AlertingOutcome,
     ) {
-        let valid_for = RESEND_DELAY.max(interval) * VALIDITY_FACTOR;
+        let valid_for = RESEND_DELAY.max(group.interval) * VALIDITY_FACTOR;
+        let written_at = at - group.query_offset;
         let generator_url = env.generator_url(self.query.text());
         for alert in self.active.values_mut() {
             if alert.state.is_active() {
-                outcome.records.extend(alert.series(at));
+                outcome.records.extend(alert.series(written_at));
             }
             if alert.needs_sending(at) {
                 alert.last_sent = Some(at);

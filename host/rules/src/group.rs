@@ -144,6 +144,14 @@ impl Rule {
         Self { key, kind, status: RuleStatus::default(), previous: FxHashSet::default() }
     }
 
+    fn take_over(&mut self, former: Self) {
+        self.previous = former.previous;
+        self.status = former.status;
+        if let (RuleKind::Alerting(new), RuleKind::Alerting(old)) = (&mut self.kind, former.kind) {
+            new.take_over(old);
+        }
+    }
+
     /// Name of the alert or of the recorded metric.
     pub fn name(&self) -> &str {
         match &self.kind {
@@ -205,21 +213,25 @@ impl Group {
         Self { spec, schedule, rules, last_evaluation: None, evaluation_time: Duration::ZERO }
     }
 
-    /// Takes over alerts and series of the group that this one replaces after a reload, rule by rule.
-    pub fn take_over(&mut self, former: Self) {
+    /// Takes over alerts and series of the group that this one replaces after a reload, rule by rule. Returns what is
+    /// left of that group: rules that are gone, with the series that nobody goes on with.
+    ///
+    /// Those series are to be ended with [`Self::stale_records`], as Prometheus does after a reload.
+    pub fn take_over(&mut self, mut former: Self) -> Self {
         let mut by_key: FxHashMap<String, Rule> =
-            former.rules.into_iter().map(|rule| (rule.key.clone(), rule)).collect();
+            former.rules.drain(..).map(|rule| (rule.key.clone(), rule)).collect();
         for rule in &mut self.rules {
-            let Some(old) = by_key.remove(&rule.key) else {
-                continue;
-            };
-            rule.previous = old.previous;
-            rule.status = old.status;
-            if let (RuleKind::Alerting(new), RuleKind::Alerting(old)) = (&mut rule.kind, old.kind) {
-                new.take_over(old);
+            if let Some(old) = by_key.remove(&rule.key) {
+                rule.take_over(old);
             }
         }
         self.last_evaluation = former.last_evaluation;
+        former.rules = by_key.into_values().collect();
+        // The end of a series that another rule also writes would fall between its samples.
+        for gone in &mut former.rules {
+            gone.previous.retain(|labels| !self.rules.iter().any(|rule| rule.previous.contains(labels)));
+        }
+        former
     }
 
     /// Takes over alerts from before a restart; the process was last alive at `last_alive`.
@@ -262,13 +274,16 @@ impl Group {
         evaluation
     }
 
-    /// Ends all series of the group, when it goes away.
+    /// Ends all series of the group, when it goes away at `at`. As everything that a group writes, the ends lie
+    /// `query_offset` in the past.
     pub fn stale_records(&self, at: Timestamp) -> Vec<Record> {
+        let ends_at = at - self.spec.query_offset;
         let series = self.rules.iter().flat_map(|rule| &rule.previous);
-        series.map(|labels| Record::new(labels.clone(), at, stale_nan())).collect()
+        series.map(|labels| Record::new(labels.clone(), ends_at, stale_nan())).collect()
     }
 }
 
+/// `query_offset` moves what is looked at and what is written; the state of alerts counts from `at`, as in Prometheus 3.
 fn evaluate_rule(
     rule: &mut Rule,
     spec: &RuleGroupSpec,
@@ -277,15 +292,12 @@ fn evaluate_rule(
     evaluation: &mut Evaluation,
 ) -> Result<(), RuleError> {
     let query_at = at - spec.query_offset;
-    let mut result = env.evaluator.evaluate(rule.query(), query_at)?;
+    let result = env.evaluator.evaluate(rule.query(), query_at)?;
     check_limit(spec.limit, result.len(), rule)?;
     let records = match &mut rule.kind {
         RuleKind::Recording(recording) => recording.records(&result, query_at)?,
         RuleKind::Alerting(alerting) => {
-            for sample in &mut result {
-                sample.sample.at = query_at;
-            }
-            let outcome = alerting.step(&result, query_at, spec.interval, env)?;
+            let outcome = alerting.step(&result, at, spec, env)?;
             if !outcome.transitions.is_empty() {
                 evaluation.changed.push((rule.key.clone(), alerting.stored()));
             }

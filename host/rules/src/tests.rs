@@ -38,6 +38,13 @@ impl World {
         let found = series.iter().find(|series| fits(&series.labels))?;
         found.samples.last().map(|sample| sample.value).filter(|value| !is_stale(*value))
     }
+
+    fn times(&self, selector: &[(&str, &str)]) -> Vec<Timestamp> {
+        let fits = |labels: &Labels| selector.iter().all(|(n, v)| labels.get(n) == Some(v));
+        let series = self.series.lock().unwrap();
+        let found = series.iter().find(|series| fits(&series.labels));
+        found.map_or_else(Vec::new, |series| series.samples.iter().map(|sample| sample.at).collect())
+    }
 }
 
 impl Appender for World {
@@ -249,9 +256,54 @@ fn a_reload_keeps_alerts_and_ends_the_series_of_removed_groups() {
     world.put(&[("__name__", "temp_celsius"), ("board", "b1")], 0, 90.0);
     evaluate(&mut old, &world, 0);
     let mut new = group(&OVERHEATING.replace("for: 30s", "for: 15s"));
-    new.take_over(old.clone());
+    assert!(new.take_over(old.clone()).rules.is_empty());
     assert_eq!(evaluate(&mut new, &world, 15).alerts.len(), 1);
     assert_eq!(old.stale_records(at(15)).len(), 2);
+}
+
+#[test]
+fn a_reload_gives_back_the_rules_that_are_gone_from_a_group_that_stays() {
+    let world = World::default();
+    world.put(&[("__name__", "temp_celsius"), ("board", "b1")], 0, 90.0);
+    let recorded = "groups: [{name: boards, rules: [{record: hot, expr: temp_celsius}, {record: hot, expr: temp_celsius}, \
+                    {alert: Overheating, expr: temp_celsius}]}]";
+    let mut old = group(recorded);
+    evaluate(&mut old, &world, 0);
+    let mut new = group("groups: [{name: boards, rules: [{record: hot, expr: temp_celsius}]}]");
+    let gone = new.take_over(old);
+
+    let mut keys: Vec<&str> = gone.rules.iter().map(|rule| rule.key.as_str()).collect();
+    keys.sort_unstable();
+    assert_eq!(keys.len(), 2, "the alerting rule and the second of two equal rules: {keys:?}");
+    world.append(&gone.stale_records(at(10))).unwrap();
+    assert_eq!(world.last(&[("__name__", "ALERTS")]), None);
+    assert_eq!(world.last(&[("__name__", "ALERTS_FOR_STATE")]), None);
+    assert_eq!(
+        world.last(&[("__name__", "hot")]),
+        Some(90.0),
+        "the first of the equal rules goes on with it"
+    );
+}
+
+#[test]
+fn query_offset_moves_samples_but_not_the_times_of_alerts() {
+    let world = World::default();
+    let mut group = group(
+        "groups: [{name: g, query_offset: 1m, rules: [{alert: A, expr: a > 0, for: 15s}, {record: r, expr: a}]}]",
+    );
+    for secs in [0, 15] {
+        world.put(&[("__name__", "a")], secs, 1.0);
+    }
+    assert!(evaluate(&mut group, &world, 45).transitions.is_empty(), "nothing was there a minute ago");
+    evaluate(&mut group, &world, 60);
+    let fired = evaluate(&mut group, &world, 75);
+    assert_eq!((fired.alerts[0].starts_at, fired.alerts[0].ends_at), (at(75), at(75 + 240)));
+    assert_eq!(fired.changed[0].1[0].active_at, at(60));
+    assert_eq!(world.last(&[("__name__", "ALERTS_FOR_STATE")]), Some(60.0));
+    let times = |name: &str| world.times(&[("__name__", name)]);
+    assert_eq!(times("ALERTS_FOR_STATE"), [at(0), at(15)]);
+    assert_eq!(times("r"), [at(0), at(15)]);
+    assert!(group.stale_records(at(80)).iter().all(|record| record.sample.at == at(20)));
 }
 
 #[test]

@@ -9,5 +9,6 @@ pub mod page;
 pub mod params;
 pub mod prometheus;
 mod request;
+mod same_origin;
 
 pub use request::RequestParams;

@@ -1,6 +1,7 @@
 //! The command line: one file for each subcommand.
 
 pub mod check;
+pub mod compile_plugins;
 pub mod demo;
 pub mod query;
 pub mod serve;
@@ -28,6 +29,9 @@ enum Command {
     Check(check::CheckArgs),
     /// Evaluates an expression on a running server
     Query(query::QueryArgs),
+    /// Fills the cache of compiled plugins; the host does so by itself
+    #[command(hide = true)]
+    CompilePlugins(compile_plugins::CompilePluginsArgs),
 }
 
 /// What a subcommand returns: success, a failure that was already reported, or an error to print.
@@ -40,6 +44,9 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => runtime().and_then(|runtime| runtime.block_on(demo::run(args))),
         Command::Serve(args) => runtime().and_then(|runtime| runtime.block_on(serve::run(args))),
         Command::Check(args) => runtime().and_then(|runtime| runtime.block_on(check::run(&args))),
+        Command::CompilePlugins(args) => {
+            runtime().and_then(|runtime| runtime.block_on(compile_plugins::run(args)))
+        }
         Command::Query(args) => runtime().and_then(|runtime| runtime.block_on(query::run(args))),
     };
     outcome.unwrap_or_else(|error| {

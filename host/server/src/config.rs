@@ -9,6 +9,7 @@ pub mod environment;
 mod load;
 mod prometheus_yaml;
 mod rule_files;
+pub mod secrets;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -44,7 +45,7 @@ pub enum Origin {
     Demo,
 }
 
-/// A file as it was read, before `${…}` was replaced.
+/// A file as it was read, before `${…}` was replaced, secrets masked.
 #[derive(Debug, Clone)]
 pub struct SourceFile {
     /// As the user named it.
@@ -86,6 +87,30 @@ pub struct Configuration {
 }
 
 impl Configuration {
+    /// What is fixed when a host starts stays as it is; a note says what was written in vain.
+    pub fn keep_what_needs_a_restart(&mut self, former: &Self) {
+        let mut changed = Vec::new();
+        if self.external_labels != former.external_labels {
+            self.external_labels = former.external_labels.clone();
+            changed.push("external_labels");
+        }
+        if self.external_url != former.external_url {
+            self.external_url.clone_from(&former.external_url);
+            changed.push("external_url");
+        }
+        if self.plugin_dir != former.plugin_dir {
+            self.plugin_dir.clone_from(&former.plugin_dir);
+            changed.push("plugins.dir");
+        }
+        if self.retention != former.retention {
+            self.retention = former.retention;
+            changed.push("storage.retention");
+        }
+        if !changed.is_empty() {
+            self.notes.push(format!("{}: changed, takes effect at the next start", changed.join(", ")));
+        }
+    }
+
     /// The part that Prometheus' API shows as its configuration, secrets masked.
     pub fn prometheus_yaml(&self) -> String {
         self.prometheus_yaml.clone()

@@ -109,9 +109,14 @@ impl Host {
 
         let store_options = StoreOptions { retention: configuration.retention, ..StoreOptions::default() };
         let store = Arc::new(Store::open(&options.data_dir, store_options, now)?);
+        // Before anything of this life is written.
+        let last_alive = store.stats().head.newest.unwrap_or(now).min(now);
         let state = Arc::new(SqliteState::open(&options.data_dir.join("state.db"))?);
         let plugin_dir = configuration.plugin_dir.clone();
         let plugin_dir = plugin_dir.unwrap_or_else(|| options.data_dir.join("plugins"));
+        if let Some(program) = &options.program {
+            plugins::compile_apart(program, &plugin_dir, &options.data_dir).await;
+        }
         let plugins = plugins::load(&plugin_dir, &options.data_dir, &clock).await?;
         let engine = Arc::new(ArcSwap::from_pointee(plugins::engine(&plugins)));
         let specs =
@@ -120,7 +125,7 @@ impl Host {
         let host = Wiring { clock, now, store, state, plugins, engine, tasks: Tasks::default() }
             .build(origin, configuration, options.data_dir, external_url, options.device_heartbeat, addresses)
             .await?;
-        host.start_rules(specs)?;
+        host.start_rules(specs, last_alive)?;
         host.serve(first, second)?;
         housekeeping::start(&host);
         host.log_notes();
@@ -145,7 +150,14 @@ impl Host {
 
     /// Reads the files again and puts what changed to work: rules, routing, receivers, devices, targets. When a file
     /// is wrong everything stays as it was.
-    pub async fn reload(&self) -> anyhow::Result<()> {
+    pub async fn reload(self: &Arc<Self>) -> anyhow::Result<()> {
+        let host = Arc::clone(self);
+        // In a task of its own: half a reload would be left behind if whoever asked for it went away.
+        let reloading = tokio::spawn(async move { host.reload_to_the_end().await });
+        reloading.await.context("the reload panicked; see the log")?
+    }
+
+    async fn reload_to_the_end(&self) -> anyhow::Result<()> {
         let _one_at_a_time = self.reloading.lock().await;
         let result = self.try_reload().await;
         self.telemetry.reload(result.is_ok());
@@ -160,6 +172,7 @@ impl Host {
 
     async fn try_reload(&self) -> anyhow::Result<()> {
         let mut configuration = config::load(&self.origin, self.clock.now())?;
+        configuration.keep_what_needs_a_restart(&self.config());
         let specs =
             config::load_rules(&configuration.rule_files, &self.engine(), configuration.evaluation_interval)?;
         let receivers = build_receivers(&mut configuration, &self.natives, &self.plugins).await?;
@@ -168,7 +181,7 @@ impl Host {
         self.devices.reload(&configuration.devices).await;
         self.scraping.set(&configuration.scrapes).await?;
         self.configuration.store(Arc::new(configuration));
-        self.rules.reload(specs);
+        self.rules.reload(specs).await;
         self.log_notes();
         Ok(())
     }
@@ -184,9 +197,12 @@ impl Host {
         info!("stopped");
     }
 
-    fn start_rules(&self, specs: Vec<bellwether_rules::RuleGroupSpec>) -> anyhow::Result<()> {
+    fn start_rules(
+        &self,
+        specs: Vec<bellwether_rules::RuleGroupSpec>,
+        last_alive: Timestamp,
+    ) -> anyhow::Result<()> {
         let stored = self.state.load().context("cannot read the state")?.rule_alerts;
-        let last_alive = self.store.stats().head.newest.unwrap_or(self.started_at);
         self.rules.start(specs, stored.into_iter().collect(), last_alive);
         Ok(())
     }
@@ -207,6 +223,7 @@ impl Host {
 
     /// Receivers with the plugins that there are now.
     async fn rebuild_receivers(&self) -> anyhow::Result<()> {
+        let _one_at_a_time = self.reloading.lock().await;
         let mut configuration = Configuration::clone(&self.config());
         let receivers = build_receivers(&mut configuration, &self.natives, &self.plugins).await?;
         self.receivers.store(Arc::new(receivers));
@@ -267,6 +284,7 @@ impl Wiring {
             ledger: Arc::clone(&ledger),
             journal: Arc::clone(&journal),
             telemetry: Arc::clone(&telemetry),
+            on_dead: delivery::tell_routing(routing.clone(), self.tasks.clone()),
             clock: self.clock.clone(),
         };
         self.tasks.spawn("outbox", delivery::run(delivery, self.tasks.token().clone()));

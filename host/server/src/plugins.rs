@@ -1,7 +1,9 @@
 //! Plugins of this host: those inside the binary, those in the folder, and what they become.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use bellwether_devices::{DeviceConfig, DeviceSet, DriverLookup};
@@ -31,6 +33,32 @@ macro_rules! embedded {
 /// First-party plugins, as `cargo plugins` built them.
 const EMBEDDED: [EmbeddedPlugin; 5] = embedded!["jsonl", "kv", "slack", "webhook", "zscore"];
 
+/// The longest that compiling all plugins may take in a process of its own.
+const COMPILE_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Fills an empty cache of compiled plugins in a process of its own. Without it, or when that process fails, they are
+/// compiled in this one, which then keeps much of the memory that it takes.
+pub async fn compile_apart(program: &Path, folder: &Path, data_dir: &Path) {
+    if cache_of(data_dir).is_dir() {
+        return;
+    }
+    let mut command = tokio::process::Command::new(program);
+    command.arg("compile-plugins").arg("--data").arg(data_dir).arg("--plugins").arg(folder);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    match tokio::time::timeout(COMPILE_TIMEOUT, command.status()).await {
+        Ok(Ok(status)) if status.success() => {}
+        Ok(Ok(status)) => warn!(%status, "plugins could not be compiled apart"),
+        Ok(Err(error)) => {
+            warn!(error = &error as &dyn std::error::Error, "plugins could not be compiled apart");
+        }
+        Err(_) => warn!("compiling plugins apart took too long"),
+    }
+}
+
+fn cache_of(data_dir: &Path) -> PathBuf {
+    data_dir.join("plugin-cache")
+}
+
 /// Loads the plugins of a running host. Compiled code is kept in the data folder.
 pub async fn load(folder: &Path, data_dir: &Path, clock: &Clock) -> anyhow::Result<Plugins> {
     let http = PluginHttpClient::new().context("cannot set up the HTTP client of plugins")?;
@@ -46,7 +74,7 @@ async fn load_with(
     let options = PluginsOptions {
         embedded: EMBEDDED.to_vec(),
         folder: folder.map(Path::to_owned),
-        cache: data_dir.map(|dir| dir.join("plugin-cache")),
+        cache: data_dir.map(cache_of),
         http,
         ..PluginsOptions::new(clock.as_fn())
     };

@@ -1,6 +1,11 @@
 //! The task that owns the routing machine: drives it with the clock, writes down what it decides, wakes the outbox.
 //!
-//! Nothing is acknowledged, and nobody is told, before it is written down.
+//! Nothing is acknowledged, and nobody is told, before it is written down, and all that was decided before it. While
+//! writing fails, [`unwritten`] keeps what waits and tries again; the machine can be looked at all the time.
+
+#[cfg(test)]
+pub(crate) mod tests;
+mod unwritten;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,20 +15,23 @@ use anyhow::Context;
 use bellwether_alerting::config::Config;
 use bellwether_alerting::dispatch::{Dispatcher, Effect, Event, Happened, Input, Restored};
 use bellwether_alerting::silence::SilenceError;
-use bellwether_model::state::{DurableState, Silence, StateError};
+use bellwether_model::state::{DeadDelivery, DurableState, Silence, StateError};
 use bellwether_model::{Alert, Fingerprint, Labels, Timestamp};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
+use self::unwritten::{Answer, Failure, Reply, Unwritten};
 use crate::clock::Clock;
 use crate::journal::{Entry, Journal, Kind};
 use crate::tasks::Tasks;
 
-/// Requests that may wait for the machine; more make their senders wait.
+/// Requests that may wait for the machine, and as many looks at it; more make their senders wait.
 const QUEUE: usize = 256;
 /// How long to sleep when the machine has nothing to do.
 const IDLE: Duration = Duration::from_secs(60);
+/// How long a request may take. Prometheus gives its Alertmanagers 10 s and must hear of a failure before.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What routing takes.
 #[derive(Clone)]
@@ -60,25 +68,29 @@ pub enum RoutingError {
     Stopping,
 }
 
-type Reply<T> = oneshot::Sender<Result<T, RoutingError>>;
-type Reader = Box<dyn FnOnce(&Dispatcher, Timestamp) + Send>;
+type Look = Box<dyn FnOnce(&Dispatcher, Timestamp) + Send>;
 
-enum Message {
+enum Request {
     Alerts(Vec<Alert>, Reply<()>),
     SetSilence(Silence, Reply<String>),
     ExpireSilence(String, Reply<()>),
-    Swap(Arc<Config>, Reply<()>),
-    Read(Reader),
+    DeliveryFailed(DeadDelivery),
 }
 
 /// Talks to the routing machine.
 #[derive(Debug, Clone)]
-pub struct RoutingHandle(mpsc::Sender<Message>);
+pub struct RoutingHandle {
+    requests: mpsc::Sender<Request>,
+    looks: mpsc::Sender<Look>,
+    config: watch::Sender<Arc<Config>>,
+    failure: Failure,
+}
 
 impl RoutingHandle {
-    /// Takes alerts in. When it returns well they survive a crash.
+    /// Takes alerts in. When it returns well they survive a crash. After an error they may have been taken in all the
+    /// same; taking them in again does no harm.
     pub async fn alerts(&self, alerts: Vec<Alert>) -> Result<(), RoutingError> {
-        self.ask(|reply| Message::Alerts(alerts, reply)).await
+        self.ask(|reply| Request::Alerts(alerts, reply)).await
     }
 
     /// Takes alerts of rules in; rules say them again, so a failure is only logged.
@@ -91,20 +103,26 @@ impl RoutingHandle {
 
     /// Sets a silence, a new one where its id is empty; returns the id.
     pub async fn set_silence(&self, silence: Silence) -> Result<String, RoutingError> {
-        self.ask(|reply| Message::SetSilence(silence, reply)).await
+        self.ask(|reply| Request::SetSilence(silence, reply)).await
     }
 
     /// Ends a silence.
     pub async fn expire_silence(&self, id: String) -> Result<(), RoutingError> {
-        self.ask(|reply| Message::ExpireSilence(id, reply)).await
+        self.ask(|reply| Request::ExpireSilence(id, reply)).await
     }
 
-    /// Puts another configuration in force; alerts, groups and timers stay.
+    /// Has a group told again whose message was given up. The state knows it by then.
+    pub async fn delivery_failed(&self, dead: DeadDelivery) {
+        // Where the host is stopping, the next start reads it from the state.
+        drop(self.requests.send(Request::DeliveryFailed(dead)).await);
+    }
+
+    /// Puts another configuration in force before anything else that is asked from now on; alerts, groups and timers
+    /// stay.
     pub async fn swap(&self, config: Config) {
-        let swapped = self.ask(|reply| Message::Swap(Arc::new(config), reply)).await;
-        if let Err(error) = swapped {
-            error!(error = &error as &dyn std::error::Error, "routing configuration not swapped");
-        }
+        self.config.send_replace(Arc::new(config));
+        // A look comes after a configuration that waits.
+        self.read(|_, _| ()).await;
     }
 
     /// Looks at the machine between two of its steps. None: the host is stopping.
@@ -113,15 +131,27 @@ impl RoutingHandle {
         look: impl FnOnce(&Dispatcher, Timestamp) -> T + Send + 'static,
     ) -> Option<T> {
         let (reply, seen) = oneshot::channel();
-        let reader: Reader = Box::new(move |dispatcher, now| drop(reply.send(look(dispatcher, now))));
-        self.0.send(Message::Read(reader)).await.ok()?;
+        let look: Look = Box::new(move |dispatcher, now| drop(reply.send(look(dispatcher, now))));
+        self.looks.send(look).await.ok()?;
         seen.await.ok()
     }
 
-    async fn ask<T>(&self, message: impl FnOnce(Reply<T>) -> Message) -> Result<T, RoutingError> {
+    async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, RoutingError> {
         let (reply, answer) = oneshot::channel();
-        self.0.send(message(reply)).await.map_err(|_| RoutingError::Stopping)?;
-        answer.await.map_err(|_| RoutingError::Stopping)?
+        let asked = async {
+            self.requests.send(request(reply)).await.map_err(|_| RoutingError::Stopping)?;
+            answer.await.map_err(|_| RoutingError::Stopping)?
+        };
+        let in_time = tokio::time::timeout(ANSWER_TIMEOUT, asked).await;
+        in_time.unwrap_or_else(|_| Err(self.why_late().into()))
+    }
+
+    fn why_late(&self) -> StateError {
+        let failure = self.failure.load_full();
+        failure.map_or_else(
+            || unwritten::not_written(format!("not done within {} s", ANSWER_TIMEOUT.as_secs())),
+            |error| StateError::clone(&error),
+        )
     }
 }
 
@@ -129,66 +159,112 @@ impl RoutingHandle {
 pub fn start(deps: RoutingDeps, config: Config, tasks: &Tasks) -> anyhow::Result<RoutingHandle> {
     let restored = Restored::from(deps.state.load().context("cannot read the alerting state")?);
     let now = deps.clock.now();
-    let dispatcher = Dispatcher::new(Arc::new(config), restored, &deps.external_url, now);
-    let (sender, receiver) = mpsc::channel(QUEUE);
-    tasks.spawn("routing", run(deps, dispatcher, receiver, tasks.token().clone()));
-    Ok(RoutingHandle(sender))
+    let config = Arc::new(config);
+    let dispatcher = Dispatcher::new(Arc::clone(&config), restored, &deps.external_url, now);
+    let failure = Failure::default();
+    let (requests, asked) = mpsc::channel(QUEUE);
+    let (looks, looked) = mpsc::channel(QUEUE);
+    let (config, configs) = watch::channel(config);
+    let routing = Routing { unwritten: Unwritten::new(Arc::clone(&failure)), deps, dispatcher };
+    let inbox = Inbox { requests: asked, looks: looked, configs };
+    tasks.spawn("routing", routing.run(inbox, tasks.token().clone()));
+    Ok(RoutingHandle { requests, looks, config, failure })
 }
 
-async fn run(
+/// What others want of the task.
+struct Inbox {
+    requests: mpsc::Receiver<Request>,
+    looks: mpsc::Receiver<Look>,
+    configs: watch::Receiver<Arc<Config>>,
+}
+
+/// The task's own.
+struct Routing {
     deps: RoutingDeps,
-    mut dispatcher: Dispatcher,
-    mut messages: mpsc::Receiver<Message>,
-    token: CancellationToken,
-) {
-    loop {
-        let now = deps.clock.now();
-        let wait = dispatcher.next_wakeup().map_or(IDLE, |at| at.since(now).min(IDLE));
-        tokio::select! {
-            biased;
-            () = token.cancelled() => return,
-            () = tokio::time::sleep(wait) => {
-                let effects = dispatcher.step(deps.clock.now(), Input::Wake);
-                if let Err(error) = carry_out(&deps, effects, &HashMap::new()).await {
-                    error!(error = &error as &dyn std::error::Error, "a decision of routing could not be written down");
+    dispatcher: Dispatcher,
+    unwritten: Unwritten,
+}
+
+impl Routing {
+    async fn run(mut self, mut inbox: Inbox, token: CancellationToken) {
+        loop {
+            let now = self.deps.clock.now();
+            let wait = self.dispatcher.next_wakeup().map_or(IDLE, |at| at.since(now).min(IDLE));
+            let (has_room, waits) = (self.unwritten.has_room(), !self.unwritten.is_empty());
+            tokio::select! {
+                biased;
+                () = token.cancelled() => break,
+                () = self.unwritten.progress(&self.deps), if waits => {}
+                () = tokio::time::sleep(wait), if has_room => self.step(Input::Wake),
+                Ok(()) = inbox.configs.changed(), if has_room => {
+                    let config = Arc::clone(&inbox.configs.borrow_and_update());
+                    self.step(Input::Config(config));
+                }
+                request = inbox.requests.recv(), if has_room => match request {
+                    Some(request) => self.handle(request),
+                    None => break,
+                },
+                Some(look) = inbox.looks.recv() => look(&self.dispatcher, self.deps.clock.now()),
+            }
+        }
+        self.unwritten.finish(&self.deps).await;
+    }
+
+    fn step(&mut self, input: Input) {
+        let effects = self.dispatcher.step(self.deps.clock.now(), input);
+        self.decided(effects, &HashMap::new(), None);
+    }
+
+    /// Does what is asked, except for somebody who was told meanwhile that it took too long.
+    fn handle(&mut self, request: Request) {
+        let now = self.deps.clock.now();
+        match request {
+            Request::Alerts(alerts, reply) if !reply.is_closed() => {
+                let summaries = summaries(&alerts);
+                let effects = self.dispatcher.step(now, Input::Alerts(alerts));
+                self.decided(effects, &summaries, Some(Answer::Done(reply)));
+            }
+            Request::SetSilence(silence, reply) if !reply.is_closed() => {
+                // What is due is decided apart: it holds also where the silence is refused.
+                self.step(Input::Wake);
+                let fresh_id = uuid::Uuid::new_v4().to_string();
+                match self.dispatcher.set_silence(now, silence, fresh_id) {
+                    Ok((id, effects)) => {
+                        self.decided(effects, &HashMap::new(), Some(Answer::Silence { id, reply }));
+                    }
+                    Err(error) => drop(reply.send(Err(error.into()))),
                 }
             }
-            message = messages.recv() => match message {
-                Some(message) => handle(&deps, &mut dispatcher, message).await,
-                None => return,
-            },
+            Request::ExpireSilence(id, reply) if !reply.is_closed() => {
+                self.step(Input::Wake);
+                match self.dispatcher.expire_silence(now, &id) {
+                    Ok(effects) => self.decided(effects, &HashMap::new(), Some(Answer::Done(reply))),
+                    Err(error) => drop(reply.send(Err(error.into()))),
+                }
+            }
+            Request::DeliveryFailed(dead) => {
+                self.dispatcher.delivery_failed(&dead);
+            }
+            Request::Alerts(..) | Request::SetSilence(..) | Request::ExpireSilence(..) => {}
         }
     }
-}
 
-async fn handle(deps: &RoutingDeps, dispatcher: &mut Dispatcher, message: Message) {
-    let now = deps.clock.now();
-    match message {
-        Message::Read(look) => look(dispatcher, now),
-        Message::Alerts(alerts, reply) => {
-            let summaries = summaries(&alerts);
-            let effects = dispatcher.step(now, Input::Alerts(alerts));
-            drop(reply.send(carry_out(deps, effects, &summaries).await));
+    /// Has decisions written down; then the world may know, and whoever asked.
+    fn decided(
+        &mut self,
+        effects: Vec<Effect>,
+        summaries: &HashMap<Fingerprint, String>,
+        answer: Option<Answer>,
+    ) {
+        let (mut writes, mut entries) = (Vec::new(), Vec::new());
+        for effect in effects {
+            match effect {
+                Effect::Happened(happened) => entries.extend(entry(happened, summaries)),
+                write => writes.push(write),
+            }
         }
-        Message::Swap(config, reply) => {
-            let effects = dispatcher.step(now, Input::Config(config));
-            drop(reply.send(carry_out(deps, effects, &HashMap::new()).await));
-        }
-        Message::SetSilence(silence, reply) => {
-            let fresh_id = uuid::Uuid::new_v4().to_string();
-            let answer = match dispatcher.set_silence(now, silence, fresh_id) {
-                Ok((id, effects)) => carry_out(deps, effects, &HashMap::new()).await.map(|()| id),
-                Err(error) => Err(error.into()),
-            };
-            drop(reply.send(answer));
-        }
-        Message::ExpireSilence(id, reply) => {
-            let answer = match dispatcher.expire_silence(now, &id) {
-                Ok(effects) => carry_out(deps, effects, &HashMap::new()).await,
-                Err(error) => Err(error.into()),
-            };
-            drop(reply.send(answer));
-        }
+        self.unwritten.push(writes, entries, answer);
+        self.unwritten.tell(&self.deps);
     }
 }
 
@@ -198,44 +274,8 @@ fn summaries(alerts: &[Alert]) -> HashMap<Fingerprint, String> {
     alerts.iter().filter_map(|alert| Some((alert.fingerprint(), summary(alert)?))).collect()
 }
 
-/// Writes decisions down, then lets the world know.
-async fn carry_out(
-    deps: &RoutingDeps,
-    effects: Vec<Effect>,
-    summaries: &HashMap<Fingerprint, String>,
-) -> Result<(), RoutingError> {
-    let (happened, writes): (Vec<_>, Vec<_>) =
-        effects.into_iter().partition(|effect| matches!(effect, Effect::Happened(_)));
-    if !writes.is_empty() {
-        let has_deliveries = writes
-            .iter()
-            .any(|effect| matches!(effect, Effect::Flush(flush) if !flush.deliveries.is_empty()));
-        let state = Arc::clone(&deps.state);
-        let written = tokio::task::spawn_blocking(move || write(state.as_ref(), &writes)).await;
-        written.map_err(|_| RoutingError::Stopping)??;
-        if has_deliveries {
-            deps.outbox.notify_one();
-        }
-    }
-    for effect in happened {
-        if let Effect::Happened(happened) = effect {
-            note(&deps.journal, happened, summaries);
-        }
-    }
-    Ok(())
-}
-
-fn write(state: &dyn DurableState, effects: &[Effect]) -> Result<(), StateError> {
-    effects.iter().try_for_each(|effect| match effect {
-        Effect::PutAlerts(alerts) => state.put_alerts(alerts),
-        Effect::PutSilence(silence) => state.put_silence(silence),
-        Effect::ForgetSilences(ids) => state.forget_silences(ids),
-        Effect::Flush(flush) => state.record_flush(flush),
-        Effect::Happened(_) => Ok(()),
-    })
-}
-
-fn note(journal: &Journal, happened: Happened, summaries: &HashMap<Fingerprint, String>) {
+/// What people are to see of an event, if anything.
+fn entry(happened: Happened, summaries: &HashMap<Fingerprint, String>) -> Option<Entry> {
     let (kind, labels, text) = match happened.event {
         Event::Firing { labels, .. } => {
             let text = summaries.get(&labels.fingerprint()).cloned().unwrap_or_default();
@@ -255,9 +295,9 @@ fn note(journal: &Journal, happened: Happened, summaries: &HashMap<Fingerprint, 
         | Event::Queued { .. }
         | Event::Unmuted { .. }
         | Event::SilenceBegan { .. }
-        | Event::SilenceEnded { .. } => return,
+        | Event::SilenceEnded { .. } => return None,
     };
-    journal.note(about(&labels, Entry::new(happened.at, kind, text)));
+    Some(about(&labels, Entry::new(happened.at, kind, text)))
 }
 
 const fn whole_seconds(duration: Duration) -> Duration {

@@ -7,6 +7,7 @@ mod alerts;
 mod codec;
 mod deliveries;
 mod inbox;
+mod notification_log;
 mod schema;
 
 use std::path::{Path, PathBuf};
@@ -17,8 +18,8 @@ use bellwether_model::Timestamp;
 use bellwether_model::alert::Alert;
 use bellwether_model::receiver::Receipt;
 use bellwether_model::state::{
-    Delivery, DeliveryOutcome, DurableState, FlushRecord, InboxMessage, Silence, StateError, StateSnapshot,
-    StoredRuleAlert,
+    DeadDelivery, Delivery, DeliveryOutcome, DurableState, FlushRecord, InboxMessage, LeaseLimits, Silence,
+    StateError, StateSnapshot, StoredRuleAlert,
 };
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
@@ -116,7 +117,7 @@ impl DurableState for SqliteState {
             Ok(StateSnapshot {
                 alerts: alerts::load(db)?,
                 silences: alerts::load_silences(db)?,
-                log: deliveries::load_log(db)?,
+                log: notification_log::load(db)?,
                 rule_alerts: alerts::load_rule_alerts(db)?,
             })
         })
@@ -136,7 +137,7 @@ impl DurableState for SqliteState {
 
     fn record_flush(&self, flush: &FlushRecord) -> Result<(), StateError> {
         self.write("record a flush", |db| {
-            deliveries::put_log(db, &flush.log)?;
+            notification_log::put(db, &flush.log)?;
             deliveries::put(db, &flush.deliveries)?;
             alerts::forget(db, &flush.forgotten)
         })
@@ -146,13 +147,22 @@ impl DurableState for SqliteState {
         &self,
         now: Timestamp,
         until: Timestamp,
-        limit: usize,
+        limits: LeaseLimits,
     ) -> Result<Vec<Delivery>, StateError> {
-        self.write("lease deliveries", |db| deliveries::lease(db, now, until, limit))
+        self.write("lease deliveries", |db| deliveries::lease(db, now, until, limits))
     }
 
-    fn settle_delivery(&self, id: &str, outcome: &DeliveryOutcome, now: Timestamp) -> Result<(), StateError> {
+    fn settle_delivery(
+        &self,
+        id: &str,
+        outcome: &DeliveryOutcome,
+        now: Timestamp,
+    ) -> Result<Option<DeadDelivery>, StateError> {
         self.write("settle a delivery", |db| deliveries::settle(db, id, outcome, now))
+    }
+
+    fn next_delivery(&self, after: Timestamp) -> Result<Option<Timestamp>, StateError> {
+        self.read("look for the next delivery", |db| deliveries::next(db, after))
     }
 
     fn pending_deliveries(&self) -> Result<(u64, Option<Timestamp>), StateError> {
@@ -169,6 +179,10 @@ impl DurableState for SqliteState {
 
     fn inbox(&self, limit: usize) -> Result<Vec<InboxMessage>, StateError> {
         self.read("read the inbox", |db| inbox::newest(db, limit))
+    }
+
+    fn inbox_message(&self, id: &str) -> Result<Option<InboxMessage>, StateError> {
+        self.read("read the inbox", |db| inbox::find(db, id))
     }
 }
 

@@ -27,6 +27,7 @@ fn document(config: &Config) -> Map<String, Json> {
     let timeout = PrometheusDuration(config.resolve_timeout).to_string();
     global.insert("resolve_timeout".to_owned(), Json::String(timeout));
     global.extend(printed(kinds::GLOBAL, &config.global));
+    global.retain(|key, value| !is_default(key, value));
     let mut top = Map::new();
     top.insert("global".to_owned(), Json::Object(global));
     top.insert("route".to_owned(), Json::Object(route(&config.route, true)));
@@ -48,6 +49,12 @@ fn document(config: &Config) -> Map<String, Json> {
         }
     }
     top
+}
+
+/// Whether a setting of `global:` is only the default that every Alertmanager fills in by itself. These are left out:
+/// an `amtool` that is older than the setting would refuse its key.
+fn is_default(key: &str, value: &Json) -> bool {
+    kinds::GLOBAL_DEFAULTS.iter().any(|(name, default)| *name == key && value == default)
 }
 
 /// Settings in the order of their table, secrets masked.
@@ -122,6 +129,7 @@ fn receiver(config: &ReceiverConfig) -> Json {
         let mut settings = Map::new();
         settings.insert("send_resolved".to_owned(), Json::Bool(integration.send_resolved));
         settings.extend(printed(spec.fields, &integration.settings));
+        settings.retain(|key, value| !is_default(&format!("{}_{key}", spec.name), value));
         let list = map.entry(format!("{}_configs", spec.name)).or_insert_with(|| Json::Array(Vec::new()));
         if let Json::Array(list) = list {
             list.push(Json::Object(settings));

@@ -1,6 +1,6 @@
 //! The notification log: what was last told about each group, to each integration.
 
-use bellwether_model::state::NotificationLogEntry;
+use bellwether_model::state::{DeadDelivery, NotificationLogEntry};
 use bellwether_model::{Fingerprint, Timestamp};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -43,9 +43,32 @@ impl NotificationLog {
         entries.iter().any(|entry| entry.firing.binary_search(&alert.0).is_ok())
     }
 
-    /// When anything was last told about a group.
+    /// When anything was last told about a group; none where the last message was lost.
     pub(crate) fn last_told(&self, group_key: &str) -> Option<Timestamp> {
-        self.groups.get(group_key)?.iter().map(|entry| entry.at).max()
+        let told = self.groups.get(group_key)?.iter().map(|entry| entry.at);
+        told.filter(|at| *at != NotificationLogEntry::LOST).max()
+    }
+
+    /// Takes back what a message would have told that never got there; whether nothing newer was told since.
+    pub(super) fn take_back(&mut self, dead: &DeadDelivery) -> bool {
+        let Some(entries) = self.groups.get_mut(&dead.group_key) else {
+            return false;
+        };
+        let is_dead = |entry: &NotificationLogEntry| {
+            entry.at == dead.at && is_same(entry, &dead.receiver, dead.integration)
+        };
+        let Some(index) = entries.iter().position(is_dead) else {
+            return false;
+        };
+        if dead.was_told {
+            entries[index].at = NotificationLogEntry::LOST;
+        } else {
+            entries.remove(index);
+        }
+        if entries.is_empty() {
+            self.groups.remove(&dead.group_key);
+        }
+        true
     }
 
     /// Drops expired entries of groups that are gone. Those of living groups stay: they say what to resolve.

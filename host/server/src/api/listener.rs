@@ -12,6 +12,7 @@ use axum::response::Response;
 use tokio::net::TcpListener;
 use tower_http::compression::CompressionLayer;
 
+use super::same_origin::{self, OwnNames};
 use crate::host::Host;
 use crate::tasks::Tasks;
 
@@ -34,7 +35,7 @@ pub async fn bind(flag: &str, address: &str) -> anyhow::Result<TcpListener> {
     })
 }
 
-/// Serves until the tasks are told to stop.
+/// Serves until the tasks are told to stop. Requests that other web sites make browsers send are refused.
 pub fn serve(
     tasks: &Tasks,
     listener: TcpListener,
@@ -43,8 +44,10 @@ pub fn serve(
     host: &Arc<Host>,
 ) -> anyhow::Result<SocketAddr> {
     let address = listener.local_addr().context("cannot tell the address of a listener")?;
+    let names = OwnNames::new(address, &host.external_url);
     let app = routes
         .layer(CompressionLayer::new())
+        .layer(middleware::from_fn_with_state(Arc::new(names), same_origin::check))
         .layer(middleware::from_fn_with_state((Arc::clone(host), name), count))
         .with_state(Arc::clone(host));
     let token = tasks.token().clone();

@@ -7,6 +7,7 @@ mod board;
 mod contract;
 mod devices;
 mod events;
+mod feed;
 mod inbox;
 mod pipeline;
 mod plugins;
@@ -18,10 +19,10 @@ pub use signals::SignalCache;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use serde::Serialize;
 
 use crate::host::Host;
@@ -36,7 +37,8 @@ pub fn routes() -> Router<Arc<Host>> {
         .route("/devices", get(devices::list))
         .route("/devices/{id}", get(devices::one))
         .route("/plugins", get(plugins::list))
-        .route("/status", get(status::status));
+        .route("/status", get(status::status))
+        .layer(Extension(Arc::new(feed::BoardFeed::default())));
     Router::new()
         .nest("/api/bellwether/v1", own)
         .merge(super::alertmanager::v2_routes())

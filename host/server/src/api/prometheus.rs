@@ -4,6 +4,7 @@ mod answer;
 mod metadata;
 mod query;
 mod rules;
+mod slots;
 mod status;
 mod targets;
 mod write;
@@ -12,9 +13,9 @@ pub use answer::{ApiError, Seconds, Success, format_value, json};
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 
 use crate::host::Host;
 
@@ -40,6 +41,7 @@ pub fn routes() -> Router<Arc<Host>> {
         .route("/api/v1/status/buildinfo", get(status::build_info))
         .route("/api/v1/status/runtimeinfo", get(status::runtime_info))
         .route("/api/v1/status/flags", get(status::flags))
+        .layer(Extension(slots::QuerySlots::default()))
         .layer(DefaultBodyLimit::max(MAX_FORM_BYTES));
     let write = Router::new()
         .route("/api/v1/write", post(write::write))

@@ -58,6 +58,7 @@ pub async fn run(args: DemoArgs) -> Outcome {
         listen: address(PORT)?,
         alertmanager_listen: address(ALERTMANAGER_PORT)?,
         device_heartbeat: Duration::from_secs(1),
+        program: std::env::current_exe().ok(),
         ..HostOptions::default()
     };
     let host = Host::start(Origin::Demo, options).await.map_err(with_port_hint)?;

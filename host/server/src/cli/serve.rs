@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
@@ -63,6 +64,7 @@ pub async fn run(args: ServeArgs) -> Outcome {
         listen: args.listen,
         alertmanager_listen: args.alertmanager_listen,
         external_url: args.external_url,
+        program: std::env::current_exe().ok(),
         ..HostOptions::default()
     };
     let host = Host::start(Origin::Files(sources), options).await?;
@@ -79,7 +81,7 @@ pub async fn run(args: ServeArgs) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn until_told_to_stop(host: &Host) -> anyhow::Result<()> {
+async fn until_told_to_stop(host: &Arc<Host>) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;

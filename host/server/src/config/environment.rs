@@ -5,6 +5,8 @@
 
 use bellwether_model::yaml::YamlError;
 
+use super::secrets::Replaced;
+
 /// Where values come from: the process environment and files, or made-up ones in tests.
 pub trait Values {
     /// Value of an environment variable.
@@ -13,18 +15,20 @@ pub trait Values {
     fn file(&self, path: &str) -> Result<String, String>;
 }
 
-/// Replaces all references in a file's text. `file` is only for messages.
-pub fn expand(file: &str, text: &str, values: &dyn Values) -> Result<String, YamlError> {
+/// Replaces all references in a file's text, and tells what was replaced. `file` is only for messages.
+pub fn expand(file: &str, text: &str, values: &dyn Values) -> Result<(String, Vec<Replaced>), YamlError> {
     let mut expanded = String::with_capacity(text.len());
+    let mut replaced = Vec::new();
     for (index, line) in text.split_inclusive('\n').enumerate() {
         if line.trim_start().starts_with('#') {
             expanded.push_str(line);
             continue;
         }
-        let line = expand_line(line, values).map_err(|problem| problem.at(file, text, index))?;
+        let line =
+            expand_line(line, values, &mut replaced).map_err(|problem| problem.at(file, text, index))?;
         expanded.push_str(&line);
     }
-    Ok(expanded)
+    Ok((expanded, replaced))
 }
 
 struct Problem {
@@ -45,7 +49,7 @@ impl Problem {
     }
 }
 
-fn expand_line(line: &str, values: &dyn Values) -> Result<String, Problem> {
+fn expand_line(line: &str, values: &dyn Values, replaced: &mut Vec<Replaced>) -> Result<String, Problem> {
     let mut out = String::with_capacity(line.len());
     let mut rest = line;
     while let Some(at) = rest.find("${") {
@@ -64,7 +68,10 @@ fn expand_line(line: &str, values: &dyn Values) -> Result<String, Problem> {
         };
         let inner = &reference[2..end];
         match lookup(inner, values) {
-            Some(Ok(value)) => out.push_str(&value),
+            Some(Ok(value)) => {
+                out.push_str(&value);
+                replaced.push(Replaced { reference: reference[..=end].to_owned(), value });
+            }
             Some(Err((message, hint))) => {
                 return Err(Problem { column, message, hint });
             }
@@ -134,14 +141,15 @@ mod tests {
     #[test]
     fn replaces_variables_defaults_and_files() {
         let text = "a: ${URL}\nb: ${NONE:-x}${URL:-y}\nc: '${file:pw}'\n";
-        let expanded = expand("c.yml", text, &Fixed).unwrap();
+        let (expanded, replaced) = expand("c.yml", text, &Fixed).unwrap();
+        assert_eq!(replaced[0].reference, "${URL}");
         assert_eq!(expanded, "a: https://hooks.example/x\nb: xhttps://hooks.example/x\nc: 's3cret'\n");
     }
 
     #[test]
     fn leaves_comments_escapes_and_capture_groups_alone() {
         let text = "# ${NONE}\nr: ${1}-$$ $${URL} {{ $value }}\n";
-        assert_eq!(expand("c.yml", text, &Fixed).unwrap(), "# ${NONE}\nr: ${1}-$$ ${URL} {{ $value }}\n");
+        assert_eq!(expand("c.yml", text, &Fixed).unwrap().0, "# ${NONE}\nr: ${1}-$$ ${URL} {{ $value }}\n");
     }
 
     #[test]

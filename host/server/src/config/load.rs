@@ -14,7 +14,8 @@ use bellwether_template::alertmanager::Templates;
 
 use super::bellwether_yaml::BellwetherYaml;
 use super::environment::{ProcessValues, expand};
-use super::prometheus_yaml::{Global, GlobalYaml, PrometheusYaml};
+use super::prometheus_yaml::{Global, PrometheusYaml};
+use super::secrets::{self, Replaced};
 use super::{ConfigErrors, Configuration, Origin, RuleFiles, SourceFile, Sources, demo};
 
 /// How long samples are kept where nothing is said, as in Prometheus.
@@ -58,9 +59,18 @@ pub fn load_templates(configuration: &Configuration) -> Result<Templates, Config
 
 fn load_files(sources: &Sources, now: Timestamp) -> Result<Configuration, ConfigErrors> {
     let mut loader = Loader::default();
+    let loaded = put_together(&mut loader, sources, now);
+    loaded.map_err(|errors| ConfigErrors(errors.0.into_iter().map(|error| loader.scrubbed(error)).collect()))
+}
+
+fn put_together(
+    loader: &mut Loader,
+    sources: &Sources,
+    now: Timestamp,
+) -> Result<Configuration, ConfigErrors> {
     let own = loader.bellwether(sources.bellwether.as_deref())?;
     let prometheus = loader.prometheus(sources.prometheus.as_deref())?;
-    let global = loader.global(&own, &prometheus)?;
+    let global = Loader::global(&own, &prometheus)?;
     let (alerting, alerting_folder) = loader.alerting(sources, &own)?;
     let devices = DeviceSet::check(&own.yaml.devices, &own.yaml.log_rules)
         .map_err(|error| error.in_file(&own.name, &own.text))?;
@@ -94,9 +104,9 @@ fn load_files(sources: &Sources, now: Timestamp) -> Result<Configuration, Config
         devices,
         plugin_dir: own.yaml.plugins.dir.as_ref().map(|dir| own.folder.join(dir)),
         retention,
-        notes: loader.notes,
-        prometheus_yaml: prometheus.text,
-        files: loader.files,
+        notes: std::mem::take(&mut loader.notes),
+        prometheus_yaml: secrets::mask(if prometheus.name.is_empty() { &own.text } else { &prometheus.text }),
+        files: std::mem::take(&mut loader.files),
     })
 }
 
@@ -118,6 +128,7 @@ pub fn read_text(path: &Path) -> Result<String, YamlError> {
 struct Loader {
     notes: Vec<String>,
     files: Vec<SourceFile>,
+    replaced: Vec<Replaced>,
 }
 
 /// A file with what was read out of it; an absent one is empty.
@@ -159,16 +170,27 @@ impl Read<BellwetherYaml> {
 }
 
 impl Loader {
+    /// An error without the secrets of the line that it quotes.
+    fn scrubbed(&self, error: YamlError) -> YamlError {
+        let scrub = |text: &str| secrets::scrub(text, &self.replaced);
+        YamlError {
+            message: scrub(&error.message),
+            excerpt: error.excerpt.map(|line| secrets::mask(&scrub(&line))),
+            hint: error.hint.map(|hint| scrub(&hint)),
+            ..error
+        }
+    }
+
     fn read(&mut self, path: &Path, expand_references: bool) -> Result<(String, PathBuf, String), YamlError> {
         let name = path.to_string_lossy().into_owned();
         let folder = path.parent().map(Path::to_owned).unwrap_or_default();
         let mut text = read_text(path)?;
+        // What the status page shows stays as it was written, so no value of a variable gets there.
+        self.files.push(SourceFile { name: name.clone(), text: secrets::mask(&text) });
         if expand_references {
-            // What the status page shows stays as it was written, so no value of a variable gets there.
-            self.files.push(SourceFile { name: name.clone(), text: text.clone() });
-            text = expand(&name, &text, &ProcessValues { folder: &folder })?;
-        } else {
-            self.files.push(SourceFile { name: name.clone(), text: text.clone() });
+            let (expanded, replaced) = expand(&name, &text, &ProcessValues { folder: &folder })?;
+            self.replaced.extend(replaced);
+            text = expanded;
         }
         Ok((name, folder, text))
     }
@@ -193,23 +215,10 @@ impl Loader {
         Ok(Read { name, folder, text, yaml })
     }
 
-    /// Prometheus' file counts where it is given; labels of both files add up.
-    fn global(
-        &mut self,
-        own: &Read<BellwetherYaml>,
-        prometheus: &Read<PrometheusYaml>,
-    ) -> Result<Global, YamlError> {
-        let check = |yaml: &GlobalYaml, name: &str, text: &str| yaml.check(name, text);
-        let ours = check(&own.yaml.global, &own.name, &own.text)?;
-        if prometheus.name.is_empty() {
-            return Ok(ours);
-        }
-        let theirs = check(&prometheus.yaml.global, &prometheus.name, &prometheus.text)?;
-        let mut labels = ours.external_labels.to_builder();
-        for label in &theirs.external_labels {
-            labels.set(label.name.clone(), label.value.clone());
-        }
-        Ok(Global { external_labels: labels.build(), ..theirs })
+    /// What Prometheus' file says counts where both say something; labels of both add up.
+    fn global(own: &Read<BellwetherYaml>, prometheus: &Read<PrometheusYaml>) -> Result<Global, YamlError> {
+        let ours = own.yaml.global.over(&Global::default(), &own.name, &own.text)?;
+        prometheus.yaml.global.over(&ours, &prometheus.name, &prometheus.text)
     }
 
     fn alerting(
@@ -224,6 +233,10 @@ impl Loader {
         };
         let (name, folder, text) = self.read(&path, true)?;
         let (config, notes) = AlertingConfig::parse(&name, &text)?;
+        if let Some(shown) = self.files.last_mut() {
+            // This one knows which of its settings are secrets.
+            shown.text = config.to_alertmanager_yaml();
+        }
         self.notes.extend(notes.into_iter().map(|note| format!("{name}:{}: {}", note.line, note.message)));
         Ok((config, folder))
     }

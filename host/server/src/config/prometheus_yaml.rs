@@ -12,6 +12,8 @@ use serde_json::Value;
 
 /// Interval of scrapes and evaluations where nothing is said, as in Prometheus.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(60);
+/// The longest that a scrape may take where nothing is said, as in Prometheus.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The parts of the file that this host understands.
 #[derive(Debug, Default, Deserialize)]
@@ -63,7 +65,7 @@ pub struct GlobalYaml {
 }
 
 /// `global:` once checked.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Global {
     /// Time between scrapes of a target.
     pub scrape_interval: Duration,
@@ -75,9 +77,21 @@ pub struct Global {
     pub external_labels: Labels,
 }
 
+impl Default for Global {
+    /// What Prometheus takes where a file says nothing.
+    fn default() -> Self {
+        Self {
+            scrape_interval: DEFAULT_INTERVAL,
+            scrape_timeout: DEFAULT_TIMEOUT,
+            evaluation_interval: DEFAULT_INTERVAL,
+            external_labels: Labels::empty(),
+        }
+    }
+}
+
 impl GlobalYaml {
-    /// Fills in defaults and checks durations.
-    pub fn check(&self, file: &str, text: &str) -> Result<Global, YamlError> {
+    /// What the file says over what was said before; labels add up.
+    pub fn over(&self, before: &Global, file: &str, text: &str) -> Result<Global, YamlError> {
         let duration = |field: &Option<Spanned<String>>, default: Duration| match field {
             None => Ok(default),
             Some(value) => parse_prometheus(&value.value).map_err(|error| {
@@ -85,14 +99,20 @@ impl GlobalYaml {
                     .with_hint("write a duration such as 15s or 1m")
             }),
         };
-        let scrape_interval = duration(&self.scrape_interval, DEFAULT_INTERVAL)?;
+        // Zero means that nothing is said, as in Prometheus.
+        let duration = |field: &Option<Spanned<String>>, default: Duration| {
+            duration(field, default).map(|found| if found.is_zero() { default } else { found })
+        };
+        let scrape_interval = duration(&self.scrape_interval, before.scrape_interval)?;
+        let mut labels = before.external_labels.to_builder();
+        for (name, value) in &self.external_labels {
+            labels.set(name.as_str(), value.as_str());
+        }
         Ok(Global {
             scrape_interval,
-            scrape_timeout: duration(&self.scrape_timeout, Duration::from_secs(10))?.min(scrape_interval),
-            evaluation_interval: duration(&self.evaluation_interval, DEFAULT_INTERVAL)?,
-            external_labels: Labels::from_pairs(
-                self.external_labels.iter().map(|(name, value)| (name.as_str(), value.as_str())),
-            ),
+            scrape_timeout: duration(&self.scrape_timeout, before.scrape_timeout)?.min(scrape_interval),
+            evaluation_interval: duration(&self.evaluation_interval, before.evaluation_interval)?,
+            external_labels: labels.build(),
         })
     }
 

@@ -44,7 +44,7 @@ impl Inbox {
         self.feed.subscribe()
     }
 
-    fn keep(&self, call: ReceiverCall) -> Result<Receipt, DeliveryFailure> {
+    async fn keep(&self, call: ReceiverCall) -> Result<Receipt, DeliveryFailure> {
         let rendered = |name: &str| {
             let found = call.rendered.iter().find(|(have, _)| have == name);
             found.map(|(_, text)| text.trim().to_owned()).unwrap_or_default()
@@ -58,7 +58,10 @@ impl Inbox {
             body: rendered("text"),
             notification: call.notification,
         };
-        self.state.post_to_inbox(&message).map_err(|error| DeliveryFailure::Retryable(error.to_string()))?;
+        let (state, kept) = (Arc::clone(&self.state), message.clone());
+        let posted = tokio::task::spawn_blocking(move || state.post_to_inbox(&kept)).await;
+        let posted = posted.map_err(|error| DeliveryFailure::Retryable(error.to_string()))?;
+        posted.map_err(|error| DeliveryFailure::Retryable(error.to_string()))?;
         let receipt = Receipt { id: message.id.clone(), url: None };
         // Nobody listening is fine.
         drop(self.feed.send(message));
@@ -80,6 +83,6 @@ impl Receiver for Inbox {
     }
 
     fn notify(&self, call: ReceiverCall) -> BoxFuture<'_, Result<Receipt, DeliveryFailure>> {
-        Box::pin(async { self.keep(call) })
+        Box::pin(self.keep(call))
     }
 }

@@ -85,6 +85,16 @@ impl ConfiguredReceivers {
         Self { senders, templates }
     }
 
+    /// Receivers of one integration each, without settings and texts.
+    #[cfg(test)]
+    pub(super) fn of<'a>(receivers: impl IntoIterator<Item = (&'a str, Arc<dyn Receiver>)>) -> Self {
+        let sender = |(name, receiver): (&str, Arc<dyn Receiver>)| {
+            ((name.to_owned(), 0), Ok(Sender { receiver, config: "{}".to_owned(), texts: Vec::new() }))
+        };
+        let senders = receivers.into_iter().map(sender).collect();
+        Self { senders, templates: Templates::without_defaults() }
+    }
+
     /// The sender of a delivery. One whose integration is gone or of another kind since cannot be sent any more.
     pub fn find(&self, receiver: &str, integration: u32, kind: &str) -> Result<&Sender, DeliveryFailure> {
         match self.senders.get(&(receiver.to_owned(), integration)) {

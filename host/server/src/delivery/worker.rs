@@ -2,38 +2,46 @@
 //!
 //! A crash between a receiver's acceptance and the note of it sends the message again, with the same idempotency key.
 
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bellwether_model::receiver::{DeliveryFailure, Receipt, ReceiverCall};
-use bellwether_model::state::{Delivery, DeliveryOutcome, DurableState, StateError};
+use bellwether_model::state::{
+    DeadDelivery, Delivery, DeliveryOutcome, DurableState, LeaseLimits, StateError,
+};
 use bellwether_model::{AlertStatus, Timestamp};
-use tokio::sync::{Notify, Semaphore};
+use futures::FutureExt;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::ledger::{Delivered, Ledger, LedgerEntry};
+use super::outcome::outcome_of;
 use super::receivers::ConfiguredReceivers;
 use crate::clock::Clock;
 use crate::journal::{Entry, Journal, Kind};
-use crate::routing::about;
+use crate::routing::{RoutingHandle, about};
+use crate::tasks::Tasks;
 use crate::telemetry::Telemetry;
 
-/// Messages handed over at the same time.
-const MAX_CONCURRENT: usize = 16;
+/// Messages handed over at the same time: so many that a few receivers that hang leave most of them free.
+const MAX_CONCURRENT: usize = 32;
+/// Of these, for one integration of a receiver.
+const MAX_CONCURRENT_PER_INTEGRATION: usize = 4;
 /// The longest that one attempt may take.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a message is held for an attempt; longer than any attempt takes.
 const LEASE: Duration = Duration::from_secs(45);
-/// How often the outbox is looked at when nothing is known to be due.
+/// How often the outbox is looked at when nothing is known to become due.
 const IDLE_CHECK: Duration = Duration::from_secs(5);
-/// Wait after the first failed attempt; doubles with each one.
-const FIRST_BACKOFF: Duration = Duration::from_secs(1);
-/// The longest wait between attempts.
-const MAX_BACKOFF: Duration = Duration::from_secs(300);
-/// A message that could not be delivered for so long is given up.
-const MAX_AGE: Duration = Duration::from_secs(24 * 3600);
+/// The shortest wait between two looks at the outbox that nothing asked for.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+/// How long a stop waits for messages that are under way; less than what the host grants all its tasks.
+const STOP_WAIT: Duration = Duration::from_secs(4);
 
 /// What delivering takes.
 #[derive(Clone)]
@@ -50,6 +58,9 @@ pub struct DeliveryDeps {
     pub journal: Arc<Journal>,
     /// Counters.
     pub telemetry: Arc<Telemetry>,
+    /// Called, from within the runtime, when a message was given up whose group has to be told again; it must not block.
+    /// The outbox and the notification log on disk know it by then.
+    pub on_dead: Arc<dyn Fn(DeadDelivery) + Send + Sync>,
     /// The time.
     pub clock: Clock,
 }
@@ -60,11 +71,20 @@ impl std::fmt::Debug for DeliveryDeps {
     }
 }
 
-/// Delivers until the token says stop; messages that are under way then are sent again after the next start.
+/// An `on_dead` that has routing tell the group again at its next flush.
+pub fn tell_routing(routing: RoutingHandle, tasks: Tasks) -> Arc<dyn Fn(DeadDelivery) + Send + Sync> {
+    Arc::new(move |dead| {
+        let routing = routing.clone();
+        tasks.spawn("dead delivery", async move { routing.delivery_failed(dead).await });
+    })
+}
+
+/// Delivers until the token says stop. Then nothing more is begun, and what is under way has [`STOP_WAIT`] to end;
+/// what does not is sent again after the next start.
 pub async fn run(deps: DeliveryDeps, token: CancellationToken) {
-    let slots = Arc::new(Semaphore::new(MAX_CONCURRENT));
-    loop {
-        let wait = match round(&deps, &slots).await {
+    let mut under_way = JoinSet::new();
+    while !token.is_cancelled() {
+        let wait = match round(&deps, &mut under_way).await {
             Ok(wait) => wait,
             Err(error) => {
                 error!(error = &error as &dyn std::error::Error, "cannot read the outbox");
@@ -72,44 +92,76 @@ pub async fn run(deps: DeliveryDeps, token: CancellationToken) {
             }
         };
         tokio::select! {
-            () = token.cancelled() => return,
+            () = token.cancelled() => {}
             () = deps.wake.notified() => {}
+            Some(_) = under_way.join_next() => {}
             () = tokio::time::sleep(wait) => {}
         }
+        while under_way.try_join_next().is_some() {}
+    }
+    let all_ended = async { while under_way.join_next().await.is_some() {} };
+    if tokio::time::timeout(STOP_WAIT, all_ended).await.is_err() {
+        warn!(
+            count = under_way.len(),
+            "notifications were still under way at the stop and will be sent again"
+        );
     }
 }
 
-/// Starts all that is due and fits, and says how long nothing more is due.
-async fn round(deps: &DeliveryDeps, slots: &Arc<Semaphore>) -> Result<Duration, StateError> {
+/// Starts all that is due and fits, and says how long nothing more becomes due. What is due and does not fit is looked
+/// at again as soon as anything ends.
+async fn round(deps: &DeliveryDeps, under_way: &mut JoinSet<()>) -> Result<Duration, StateError> {
     let now = deps.clock.now();
-    let free = slots.available_permits();
-    let leased = if free == 0 { Vec::new() } else { deps.state.lease_deliveries(now, now + LEASE, free)? };
-    for delivery in leased {
-        let Ok(permit) = Arc::clone(slots).try_acquire_owned() else {
-            break;
-        };
-        let deps = deps.clone();
-        tokio::spawn(async move {
-            deliver(&deps, delivery).await;
-            drop(permit);
-            deps.wake.notify_one();
-        });
+    let total = MAX_CONCURRENT.saturating_sub(under_way.len());
+    if total > 0 {
+        let limits = LeaseLimits { total, per_integration: MAX_CONCURRENT_PER_INTEGRATION };
+        let leased = on_state(deps, move |state| state.lease_deliveries(now, now + LEASE, limits)).await?;
+        for delivery in leased {
+            let deps = deps.clone();
+            under_way.spawn(async move { deliver(&deps, delivery).await });
+        }
     }
-    let (pending, next) = deps.state.pending_deliveries()?;
+    let look = move |state: &dyn DurableState| Ok((state.pending_deliveries()?.0, state.next_delivery(now)?));
+    let (pending, next) = on_state(deps, look).await?;
     deps.telemetry.pending_notifications(pending);
-    let until_next = next.map_or(IDLE_CHECK, |next| next.since(now).max(Duration::from_millis(50)));
-    Ok(until_next.min(IDLE_CHECK))
+    Ok(next.map_or(IDLE_CHECK, |next| next.since(now).clamp(SHORTEST_WAIT, IDLE_CHECK)))
+}
+
+/// Works on the state where waiting for the disk holds up nobody.
+async fn on_state<T: Send + 'static>(
+    deps: &DeliveryDeps,
+    work: impl FnOnce(&dyn DurableState) -> Result<T, StateError> + Send + 'static,
+) -> Result<T, StateError> {
+    let state = Arc::clone(&deps.state);
+    let done = tokio::task::spawn_blocking(move || work(state.as_ref())).await;
+    done.unwrap_or_else(|failed| {
+        let cause = failed.to_string();
+        Err(StateError::Database { action: "finish a task", place: "the outbox".to_owned(), cause })
+    })
 }
 
 async fn deliver(deps: &DeliveryDeps, delivery: Delivery) {
     note(deps, &delivery, Delivered::Sending);
-    let result = attempt(deps, &delivery).await;
+    // A panic counts as an attempt; otherwise the message would come back with each lease for ever.
+    let result = AssertUnwindSafe(attempt(deps, &delivery)).catch_unwind().await;
+    let result = result.unwrap_or_else(|panic| Err(DeliveryFailure::Retryable(panic_text(panic.as_ref()))));
     let now = deps.clock.now();
     let outcome = outcome_of(&delivery, result, now);
-    if let Err(error) = deps.state.settle_delivery(&delivery.id, &outcome, now) {
-        error!(error = &error as &dyn std::error::Error, "cannot note how a delivery ended");
+    let (id, ended) = (delivery.id.clone(), outcome.clone());
+    match on_state(deps, move |state| state.settle_delivery(&id, &ended, now)).await {
+        Ok(Some(dead)) => (deps.on_dead)(dead),
+        Ok(None) => {}
+        Err(error) => {
+            error!(error = &error as &dyn std::error::Error, "cannot note how a delivery ended");
+        }
     }
     report(deps, &delivery, outcome, now);
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("internal error: {}", text.unwrap_or("panic"))
 }
 
 async fn attempt(deps: &DeliveryDeps, delivery: &Delivery) -> Result<Receipt, DeliveryFailure> {
@@ -137,39 +189,6 @@ async fn attempt(deps: &DeliveryDeps, delivery: &Delivery) -> Result<Receipt, De
             Err(DeliveryFailure::Retryable(format!("no answer within {} s", ATTEMPT_TIMEOUT.as_secs())))
         }
     }
-}
-
-fn outcome_of(
-    delivery: &Delivery,
-    result: Result<Receipt, DeliveryFailure>,
-    now: Timestamp,
-) -> DeliveryOutcome {
-    let failure = match result {
-        Ok(receipt) => return DeliveryOutcome::Delivered(Some(receipt)),
-        Err(failure) => failure,
-    };
-    let text = failure.to_string();
-    if !failure.is_retryable() || now.since(delivery.notification.at) >= MAX_AGE {
-        return DeliveryOutcome::Dead(text);
-    }
-    let wait = match failure {
-        DeliveryFailure::RateLimited(wait) => wait.max(FIRST_BACKOFF),
-        DeliveryFailure::PreviousLost => Duration::ZERO,
-        DeliveryFailure::Retryable(_)
-        | DeliveryFailure::Permanent(_)
-        | DeliveryFailure::Misconfigured(_)
-        | DeliveryFailure::Crashed(_) => backoff(&delivery.id, delivery.attempts),
-    };
-    DeliveryOutcome::RetryAt(now + wait, text)
-}
-
-/// Doubles from one second to five minutes; up to a fifth longer, so that messages that failed together do not
-/// come back together.
-fn backoff(id: &str, attempts: u32) -> Duration {
-    let doubled = FIRST_BACKOFF.saturating_mul(2_u32.saturating_pow(attempts.min(16))).min(MAX_BACKOFF);
-    let spread =
-        bellwether_model::Labels::from_pairs([("id", id), ("n", &attempts.to_string())]).fingerprint().0;
-    doubled + doubled.mul_f64((spread % 1000) as f64 / 5000.0)
 }
 
 fn report(deps: &DeliveryDeps, delivery: &Delivery, outcome: DeliveryOutcome, now: Timestamp) {
@@ -216,3 +235,6 @@ fn journal(deps: &DeliveryDeps, delivery: &Delivery, kind: Kind, at: Timestamp, 
         deps.journal.note(about(&alert.labels, Entry { receiver, ..Entry::new(at, kind, text) }));
     }
 }
+
+#[cfg(test)]
+mod tests;

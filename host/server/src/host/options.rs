@@ -18,6 +18,8 @@ pub struct HostOptions {
     pub external_url: Option<String>,
     /// How often the host writes its own metrics about devices.
     pub device_heartbeat: Duration,
+    /// This program, to compile plugins in a process of its own; none compiles in this one.
+    pub program: Option<PathBuf>,
     /// The time.
     pub clock: Clock,
 }
@@ -30,6 +32,7 @@ impl Default for HostOptions {
             alertmanager_listen: "127.0.0.1:9093".to_owned(),
             external_url: None,
             device_heartbeat: Duration::from_secs(5),
+            program: None,
             clock: Clock::system(),
         }
     }

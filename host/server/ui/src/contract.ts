@@ -259,10 +259,10 @@ export interface Foot {
  * Events of `/events`, `event:` is the key, `data:` one line of JSON.
  * - Right after the connection stands: one `board`.
  * - `board`: at most one a second, with more than 1,000 alerts at most one in 5 s; only when something but `now` changed.
- *   (A device's `lastSeen` alone is no change worth an event more often than every 5 s.)
+ *   (A device's `lastSeen` alone, or the `foot`, is no change worth an event more often than every 5 s.)
  * - `happened`, `inbox`: at once.
  * - `beat`: every 10 s. The page takes a stream that says nothing for 30 s as broken and connects again.
- * A client that reads too slowly is cut off; it comes back by itself.
+ * A client that reads too slowly is cut off; it comes back by itself. While 64 streams are open, more get status 503.
  */
 export interface StreamEvents {
   board: BoardSnapshot;

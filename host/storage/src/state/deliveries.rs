@@ -1,27 +1,21 @@
-//! The notification log and the outbox: what was told, what is still to be sent, how sending ended.
+//! The outbox: what is still to be sent, how sending ended.
+//!
+//! Messages about one group to one integration go out in the order in which they were decided: an end must not overtake
+//! the beginning that still waits for its next attempt. The next one of them is the head (`is_head`); only heads are due.
 
 use std::time::Duration;
 
 use bellwether_model::Timestamp;
-use bellwether_model::receiver::Receipt;
-use bellwether_model::state::{Delivery, DeliveryOutcome, NotificationLogEntry};
+use bellwether_model::receiver::{NotificationReason, Receipt};
+use bellwether_model::state::{DeadDelivery, Delivery, DeliveryOutcome, LeaseLimits};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::Failure;
 use super::codec::{from_json, notification_from_json, notification_to_json, time, to_json};
+use super::notification_log::{self, Topic};
 
 /// How long delivered messages are kept, so that a later message can refer to their receipts.
 const KEEP_DELIVERED: Duration = Duration::from_secs(7 * 86_400);
-
-/// Messages about one group to one integration go out in the order in which they were decided: an end must not
-/// overtake the beginning that still waits for its next attempt.
-macro_rules! first_of_its_group {
-    () => {
-        "NOT EXISTS (SELECT 1 FROM delivery AS earlier WHERE earlier.status = 'pending'
-            AND earlier.group_key = due.group_key AND earlier.receiver = due.receiver
-            AND earlier.integration = due.integration AND earlier.id < due.id)"
-    };
-}
 
 /// How many messages that were given up are kept: enough for a person to look through, little for the disk.
 const MAX_DEAD_LETTERS: i64 = 10_000;
@@ -37,97 +31,175 @@ pub struct DeadLetter {
     pub error: String,
 }
 
-/// Writes entries, and drops those that had expired when the newest of them was made.
-pub(super) fn put_log(db: &Connection, entries: &[NotificationLogEntry]) -> Result<(), Failure> {
-    let mut statement = db.prepare_cached(
-        "INSERT OR REPLACE INTO notification_log VALUES (:group_key, :receiver, :integration, :at, :firing, :resolved,
-            :expires_at)",
-    )?;
-    for entry in entries {
-        statement.execute(named_params! {
-            ":group_key": entry.group_key,
-            ":receiver": entry.receiver,
-            ":integration": entry.integration,
-            ":at": entry.at.as_millis(),
-            ":firing": to_json(&entry.firing),
-            ":resolved": to_json(&entry.resolved),
-            ":expires_at": entry.expires_at.as_millis(),
-        })?;
-    }
-    if let Some(newest) = entries.iter().map(|entry| entry.at).max() {
-        db.prepare_cached("DELETE FROM notification_log WHERE expires_at <= ?1")?
-            .execute([newest.as_millis()])?;
+/// Writes messages; those that only repeat what still waits to be told make room, see
+/// [`DurableState::record_flush`](bellwether_model::state::DurableState::record_flush).
+pub(super) fn put(db: &Connection, deliveries: &[Delivery]) -> Result<(), Failure> {
+    for delivery in deliveries {
+        // The id is the idempotency key: a delivery that is already known is not to be sent again.
+        if !is_known(db, &delivery.id)? {
+            put_new(db, delivery)?;
+        }
     }
     Ok(())
 }
 
-pub(super) fn load_log(db: &Connection) -> Result<Vec<NotificationLogEntry>, Failure> {
-    let mut statement =
-        db.prepare("SELECT * FROM notification_log ORDER BY group_key, receiver, integration")?;
-    let mut rows = statement.query([])?;
-    let mut entries = Vec::new();
-    while let Some(row) = rows.next()? {
-        entries.push(NotificationLogEntry {
-            group_key: row.get("group_key")?,
-            receiver: row.get("receiver")?,
-            integration: row.get("integration")?,
-            at: time(row, "at")?,
-            firing: from_json("notification log entry", &row.get::<_, String>("firing")?)?,
-            resolved: from_json("notification log entry", &row.get::<_, String>("resolved")?)?,
-            expires_at: time(row, "expires_at")?,
-        });
-    }
-    Ok(entries)
+fn is_known(db: &Connection, id: &str) -> Result<bool, Failure> {
+    let mut statement = db.prepare_cached("SELECT EXISTS (SELECT 1 FROM delivery WHERE id = ?1)")?;
+    Ok(statement.query_row([id], |row| row.get(0))?)
 }
 
-pub(super) fn put(db: &Connection, deliveries: &[Delivery]) -> Result<(), Failure> {
-    // The id is the idempotency key: a delivery that is already known is not to be sent again.
+fn put_new(db: &Connection, delivery: &Delivery) -> Result<(), Failure> {
+    let topic = topic_of(delivery);
+    let (repeats, others): (Vec<_>, Vec<_>) = waiting(db, &topic, delivery.notification.at)?
+        .into_iter()
+        .partition(|(_, reason)| *reason == NotificationReason::Repeat);
+    let mut delete = db.prepare_cached("DELETE FROM delivery WHERE id = ?1")?;
+    for (id, _) in repeats {
+        delete.execute([id])?;
+    }
+    if delivery.notification.reason != NotificationReason::Repeat || others.is_empty() {
+        insert(db, delivery)?;
+    }
+    promote(db, &topic)
+}
+
+fn topic_of(delivery: &Delivery) -> Topic {
+    Topic {
+        group_key: delivery.notification.group_key.clone(),
+        receiver: delivery.notification.receiver.clone(),
+        integration: delivery.integration,
+    }
+}
+
+/// Messages about the same that wait and nobody holds, with why they were decided.
+fn waiting(
+    db: &Connection,
+    topic: &Topic,
+    now: Timestamp,
+) -> Result<Vec<(String, NotificationReason)>, Failure> {
+    let mut statement = db.prepare_cached(
+        "SELECT id, json_extract(notification, '$.reason') FROM delivery WHERE status = 'pending'
+            AND group_key = ?1 AND receiver = ?2 AND integration = ?3 AND leased_until <= ?4",
+    )?;
+    let mut rows =
+        statement.query(params![topic.group_key, topic.receiver, topic.integration, now.as_millis()])?;
+    let mut waiting = Vec::new();
+    while let Some(row) = rows.next()? {
+        let reason: String = row.get(1)?;
+        waiting.push((row.get(0)?, from_json("delivery", &to_json(&reason))?));
+    }
+    Ok(waiting)
+}
+
+fn insert(db: &Connection, delivery: &Delivery) -> Result<(), Failure> {
     let mut statement = db.prepare_cached(
         "INSERT INTO delivery (id, status, group_key, receiver, integration, kind, notification, attempts, not_before,
             leased_until)
          VALUES (:id, 'pending', :group_key, :receiver, :integration, :kind, :notification, :attempts, :not_before,
-            :leased_until)
-         ON CONFLICT (id) DO NOTHING",
+            :leased_until)",
     )?;
-    for delivery in deliveries {
-        statement.execute(named_params! {
-            ":id": delivery.id,
-            ":group_key": delivery.notification.group_key,
-            ":receiver": delivery.notification.receiver,
-            ":integration": delivery.integration,
-            ":kind": delivery.kind,
-            ":notification": notification_to_json(&delivery.notification),
-            ":attempts": delivery.attempts,
-            ":not_before": delivery.not_before.as_millis(),
-            ":leased_until": i64::MIN,
-        })?;
-    }
+    statement.execute(named_params! {
+        ":id": delivery.id,
+        ":group_key": delivery.notification.group_key,
+        ":receiver": delivery.notification.receiver,
+        ":integration": delivery.integration,
+        ":kind": delivery.kind,
+        ":notification": notification_to_json(&delivery.notification),
+        ":attempts": delivery.attempts,
+        ":not_before": delivery.not_before.as_millis(),
+        ":leased_until": i64::MIN,
+    })?;
     Ok(())
+}
+
+/// Makes the oldest message of a topic its head where it has none.
+fn promote(db: &Connection, topic: &Topic) -> Result<(), Failure> {
+    db.prepare_cached(
+        "UPDATE delivery SET is_head = 1
+         WHERE id = (SELECT min(id) FROM delivery WHERE status = 'pending'
+                AND group_key = ?1 AND receiver = ?2 AND integration = ?3)
+            AND NOT EXISTS (SELECT 1 FROM delivery WHERE status = 'pending' AND is_head = 1
+                AND group_key = ?1 AND receiver = ?2 AND integration = ?3)",
+    )?
+    .execute(params![topic.group_key, topic.receiver, topic.integration])?;
+    Ok(())
+}
+
+/// A message that may be taken. Ordered by how much its integration would have under way with it, so that each one gets
+/// its first before any gets its second.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Candidate {
+    rank: usize,
+    ready_at: i64,
+    id: String,
 }
 
 pub(super) fn lease(
     db: &Connection,
     now: Timestamp,
     until: Timestamp,
-    limit: usize,
+    limits: LeaseLimits,
 ) -> Result<Vec<Delivery>, Failure> {
-    let mut due = db.prepare_cached(
-        concat!(
-            "SELECT * FROM delivery AS due WHERE status = 'pending' AND not_before <= ?1 AND leased_until <= ?1 AND ",
-            first_of_its_group!(),
-            " ORDER BY not_before, id LIMIT ?2",
-        ),
+    let mut candidates = Vec::new();
+    let mut integration = next_integration(db, ("", -1))?;
+    while let Some((receiver, index)) = integration {
+        candidates.extend(due(db, (&receiver, index), now, limits.per_integration)?);
+        integration = next_integration(db, (&receiver, index))?;
+    }
+    candidates.sort_unstable();
+    candidates.truncate(limits.total);
+    candidates.iter().map(|candidate| hold(db, &candidate.id, until)).collect()
+}
+
+/// The integration, in some order, that follows one and has anything to send.
+fn next_integration(
+    db: &Connection,
+    (receiver, integration): (&str, i64),
+) -> Result<Option<(String, i64)>, Failure> {
+    let mut statement = db.prepare_cached(
+        "SELECT receiver, integration FROM delivery WHERE status = 'pending' AND is_head = 1
+            AND (receiver, integration) > (?1, ?2) ORDER BY receiver, integration LIMIT 1",
     )?;
-    let mut hold = db.prepare_cached("UPDATE delivery SET leased_until = ?2 WHERE id = ?1")?;
-    let mut rows = due.query(params![now.as_millis(), row_limit(limit)])?;
-    let mut leased = Vec::new();
+    let found = statement.query_row(params![receiver, integration], |row| Ok((row.get(0)?, row.get(1)?)));
+    Ok(found.optional()?)
+}
+
+/// What one integration may still get now.
+fn due(
+    db: &Connection,
+    (receiver, integration): (&str, i64),
+    now: Timestamp,
+    at_most: usize,
+) -> Result<Vec<Candidate>, Failure> {
+    let held: i64 = db
+        .prepare_cached(
+            "SELECT count(*) FROM delivery WHERE status = 'pending' AND is_head = 1
+                AND receiver = ?1 AND integration = ?2 AND leased_until > ?3",
+        )?
+        .query_row(params![receiver, integration, now.as_millis()], |row| row.get(0))?;
+    let held = usize::try_from(held).unwrap_or(at_most);
+    let mut statement = db.prepare_cached(
+        "SELECT max(not_before, leased_until) AS ready_at, id FROM delivery WHERE status = 'pending' AND is_head = 1
+            AND receiver = ?1 AND integration = ?2 AND max(not_before, leased_until) <= ?3
+         ORDER BY max(not_before, leased_until), id LIMIT ?4",
+    )?;
+    let free = row_limit(at_most.saturating_sub(held));
+    let mut rows = statement.query(params![receiver, integration, now.as_millis(), free])?;
+    let mut candidates = Vec::new();
     while let Some(row) = rows.next()? {
-        leased.push(delivery(row)?);
+        let rank = held + candidates.len();
+        candidates.push(Candidate { rank, ready_at: row.get("ready_at")?, id: row.get("id")? });
     }
-    for delivery in &leased {
-        hold.execute(params![delivery.id, until.as_millis()])?;
-    }
-    Ok(leased)
+    Ok(candidates)
+}
+
+fn hold(db: &Connection, id: &str, until: Timestamp) -> Result<Delivery, Failure> {
+    db.prepare_cached("UPDATE delivery SET leased_until = ?2 WHERE id = ?1")?
+        .execute(params![id, until.as_millis()])?;
+    let mut statement = db.prepare_cached("SELECT * FROM delivery WHERE id = ?1")?;
+    let mut rows = statement.query([id])?;
+    let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    delivery(row)
 }
 
 /// Gives back every delivery that is held.
@@ -141,7 +213,7 @@ pub(super) fn settle(
     id: &str,
     outcome: &DeliveryOutcome,
     now: Timestamp,
-) -> Result<(), Failure> {
+) -> Result<Option<DeadDelivery>, Failure> {
     match outcome {
         DeliveryOutcome::RetryAt(at, error) => {
             db.prepare_cached(
@@ -149,38 +221,53 @@ pub(super) fn settle(
                  WHERE id = ?1 AND status = 'pending'",
             )?
             .execute(params![id, at.as_millis(), i64::MIN, error])?;
+            Ok(None)
         }
         DeliveryOutcome::Delivered(receipt) => {
             end(db, id, "delivered", now, (None, receipt.as_ref().map(to_json)))?;
             let cutoff = (now - KEEP_DELIVERED).as_millis();
             db.prepare_cached("DELETE FROM delivery WHERE status = 'delivered' AND settled_at < ?1")?
                 .execute([cutoff])?;
+            Ok(None)
         }
         DeliveryOutcome::Dead(error) => {
-            end(db, id, "dead", now, (Some(error), None))?;
+            let ended = end(db, id, "dead", now, (Some(error), None))?;
             db.prepare_cached(
                 "DELETE FROM delivery WHERE status = 'dead' AND id IN (
                     SELECT id FROM delivery WHERE status = 'dead' ORDER BY settled_at DESC LIMIT -1 OFFSET ?1)",
             )?
             .execute([MAX_DEAD_LETTERS])?;
+            ended.map_or(Ok(None), |topic| notification_log::take_back(db, &topic, id))
         }
     }
-    Ok(())
 }
 
+/// Ends a delivery and lets the next one about the same go out; none where it had ended already.
 fn end(
     db: &Connection,
     id: &str,
     status: &str,
     now: Timestamp,
     (error, receipt): (Option<&str>, Option<String>),
-) -> Result<(), Failure> {
-    db.prepare_cached(
-        "UPDATE delivery SET status = ?2, attempts = attempts + 1, settled_at = ?3, error = ?4, receipt = ?5
-         WHERE id = ?1 AND status = 'pending'",
-    )?
-    .execute(params![id, status, now.as_millis(), error, receipt])?;
-    Ok(())
+) -> Result<Option<Topic>, Failure> {
+    let topic = db
+        .prepare_cached(
+            "SELECT group_key, receiver, integration FROM delivery WHERE id = ?1 AND status = 'pending'",
+        )?
+        .query_row([id], |row| {
+            Ok(Topic { group_key: row.get(0)?, receiver: row.get(1)?, integration: row.get(2)? })
+        })
+        .optional()?;
+    if let Some(topic) = &topic {
+        db.prepare_cached(
+            "UPDATE delivery SET status = ?2, is_head = 0, attempts = attempts + 1, settled_at = ?3, error = ?4,
+                receipt = ?5
+             WHERE id = ?1",
+        )?
+        .execute(params![id, status, now.as_millis(), error, receipt])?;
+        promote(db, topic)?;
+    }
+    Ok(topic)
 }
 
 /// How many deliveries wait or are held, and when the first of them may be leased.
@@ -188,13 +275,22 @@ pub(super) fn pending(db: &Connection) -> Result<(u64, Option<Timestamp>), Failu
     let count: i64 = db
         .prepare_cached("SELECT count(*) FROM delivery WHERE status = 'pending'")?
         .query_row([], |row| row.get(0))?;
-    let next: Option<i64> = db
-        .prepare_cached(concat!(
-            "SELECT min(max(not_before, leased_until)) FROM delivery AS due WHERE status = 'pending' AND ",
-            first_of_its_group!()
-        ))?
-        .query_row([], |row| row.get(0))?;
-    Ok((count.cast_unsigned(), next.map(Timestamp::from_millis)))
+    Ok((count.cast_unsigned(), next_after(db, i64::MIN)?))
+}
+
+/// When, after a time, the next one may be leased.
+pub(super) fn next(db: &Connection, after: Timestamp) -> Result<Option<Timestamp>, Failure> {
+    next_after(db, after.as_millis())
+}
+
+fn next_after(db: &Connection, millis: i64) -> Result<Option<Timestamp>, Failure> {
+    let mut statement = db.prepare_cached(
+        "SELECT max(not_before, leased_until) FROM delivery WHERE status = 'pending' AND is_head = 1
+            AND max(not_before, leased_until) > ?1
+         ORDER BY max(not_before, leased_until) LIMIT 1",
+    )?;
+    let next: Option<i64> = statement.query_row([millis], |row| row.get(0)).optional()?;
+    Ok(next.map(Timestamp::from_millis))
 }
 
 pub(super) fn last_receipt(

@@ -42,6 +42,12 @@ pub(super) fn newest(db: &Connection, limit: usize) -> Result<Vec<InboxMessage>,
     Ok(messages)
 }
 
+pub(super) fn find(db: &Connection, id: &str) -> Result<Option<InboxMessage>, Failure> {
+    let mut statement = db.prepare_cached("SELECT * FROM inbox WHERE id = ?1")?;
+    let mut rows = statement.query([id])?;
+    rows.next()?.map(message).transpose()
+}
+
 fn message(row: &Row<'_>) -> Result<InboxMessage, Failure> {
     let status: String = row.get("status")?;
     let status = match status.as_str() {

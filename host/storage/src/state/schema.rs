@@ -7,7 +7,24 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::error::OpenError;
 
 /// Each step brings the file from the version of its position to the next one. Steps are only ever added.
-const MIGRATIONS: [&str; 1] = [VERSION_1];
+pub(super) const MIGRATIONS: [&str; 2] = [VERSION_1, VERSION_2];
+
+/// Version 2 marks the message of each group and integration that goes out next, so that what is due is found without a
+/// look at those that wait behind it, and by integration, so that one that hangs does not hide the others.
+const VERSION_2: &str = "
+    ALTER TABLE delivery ADD COLUMN is_head INTEGER NOT NULL DEFAULT 0;
+    UPDATE delivery SET is_head = 1 WHERE id IN (
+        SELECT min(id) FROM delivery WHERE status = 'pending' GROUP BY group_key, receiver, integration);
+    DROP INDEX delivery_by_due_time;
+    CREATE INDEX delivery_by_ready_time ON delivery (max(not_before, leased_until))
+        WHERE status = 'pending' AND is_head = 1;
+    CREATE INDEX delivery_by_integration ON delivery (receiver, integration, max(not_before, leased_until), id)
+        WHERE status = 'pending' AND is_head = 1;
+    CREATE INDEX delivery_by_lease ON delivery (receiver, integration, leased_until)
+        WHERE status = 'pending' AND is_head = 1;
+    CREATE INDEX delivery_by_delivery ON delivery (group_key, receiver, integration, id)
+        WHERE status = 'delivered';
+";
 
 const VERSION_1: &str = "
     CREATE TABLE alert (

@@ -87,6 +87,10 @@ fn flush(deliveries: Vec<Delivery>) -> FlushRecord {
     FlushRecord { deliveries, ..FlushRecord::default() }
 }
 
+const fn at_most(total: usize) -> LeaseLimits {
+    LeaseLimits { total, per_integration: usize::MAX }
+}
+
 fn ids(deliveries: &[Delivery]) -> Vec<&str> {
     deliveries.iter().map(|delivery| delivery.id.as_str()).collect()
 }
@@ -174,12 +178,12 @@ fn other_group(id: &str, due: i64) -> Delivery {
 fn a_lease_ends_by_time_and_hands_the_delivery_out_again() {
     let (_dir, state) = state();
     state.record_flush(&flush(vec![other_group("d2", 6), delivery("d1", 5), delivery("d3", 50)])).unwrap();
-    assert_eq!(state.lease_deliveries(at(4), at(9), 10).unwrap(), vec![]);
-    assert_eq!(ids(&state.lease_deliveries(at(10), at(40), 1).unwrap()), ["d1"]);
-    assert_eq!(ids(&state.lease_deliveries(at(10), at(41), 9).unwrap()), ["d2"]);
-    assert_eq!(state.lease_deliveries(at(39), at(99), 9).unwrap(), vec![]);
+    assert_eq!(state.lease_deliveries(at(4), at(9), at_most(10)).unwrap(), vec![]);
+    assert_eq!(ids(&state.lease_deliveries(at(10), at(40), at_most(1)).unwrap()), ["d1"]);
+    assert_eq!(ids(&state.lease_deliveries(at(10), at(41), at_most(9)).unwrap()), ["d2"]);
+    assert_eq!(state.lease_deliveries(at(39), at(99), at_most(9)).unwrap(), vec![]);
     assert_eq!(state.pending_deliveries().unwrap(), (3, Some(at(40))));
-    let again = state.lease_deliveries(at(40), at(99), 9).unwrap();
+    let again = state.lease_deliveries(at(40), at(99), at_most(9)).unwrap();
     assert_eq!(again, vec![delivery("d1", 5)]);
 }
 
@@ -189,7 +193,7 @@ fn messages_about_one_group_go_out_in_order() {
     let deliveries = vec![delivery("1-fires", 0), delivery("2-over", 0)];
     state.record_flush(&FlushRecord { deliveries, ..FlushRecord::default() }).unwrap();
     let ids = |secs| {
-        let leased = state.lease_deliveries(at(secs), at(secs + 10), 9).unwrap();
+        let leased = state.lease_deliveries(at(secs), at(secs + 10), at_most(9)).unwrap();
         leased.into_iter().map(|delivery| delivery.id).collect::<Vec<_>>()
     };
     assert_eq!(ids(0), ["1-fires"]);
@@ -205,7 +209,7 @@ fn messages_about_one_group_go_out_in_order() {
 fn a_settled_delivery_is_never_handed_out_again() {
     let (_dir, state) = state();
     state.record_flush(&flush(vec![delivery("d1", 0), delivery("d2", 0), delivery("d3", 0)])).unwrap();
-    state.lease_deliveries(at(1), at(10), 9).unwrap();
+    state.lease_deliveries(at(1), at(10), at_most(9)).unwrap();
     let receipt = Receipt { id: "ts=1".to_owned(), url: None };
     state.settle_delivery("d1", &DeliveryOutcome::Delivered(Some(receipt.clone())), at(2)).unwrap();
     state.settle_delivery("d1", &DeliveryOutcome::Dead("late".to_owned()), at(3)).unwrap();
@@ -214,7 +218,7 @@ fn a_settled_delivery_is_never_handed_out_again() {
     assert_eq!(state.pending_deliveries().unwrap(), (1, Some(at(20))));
     // The same flush again, as after a restart in the middle of it, changes nothing.
     state.record_flush(&flush(vec![delivery("d1", 0)])).unwrap();
-    let left = state.lease_deliveries(at(100), at(200), 9).unwrap();
+    let left = state.lease_deliveries(at(100), at(200), at_most(9)).unwrap();
     assert_eq!(ids(&left), ["d3"]);
     assert_eq!(left[0].attempts, 1);
     assert_eq!(state.last_receipt("{}:{}", "team", 0).unwrap(), Some(receipt));
@@ -240,16 +244,27 @@ fn infinities_survive_in_notifications() {
     let mut odd = delivery("d1", 0);
     odd.notification = notification(f64::NEG_INFINITY);
     state.record_flush(&flush(vec![odd.clone()])).unwrap();
-    assert_eq!(state.lease_deliveries(at(1), at(2), 1).unwrap(), vec![odd]);
+    assert_eq!(state.lease_deliveries(at(1), at(2), at_most(1)).unwrap(), vec![odd]);
 }
 
 #[test]
-fn the_notification_log_forgets_what_has_expired() {
+fn the_notification_log_forgets_what_has_expired_long_ago() {
     let (_dir, state) = state();
     state.record_flush(&FlushRecord { log: vec![log_entry("old", 0)], ..FlushRecord::default() }).unwrap();
-    state.record_flush(&FlushRecord { log: vec![log_entry("new", 10)], ..FlushRecord::default() }).unwrap();
-    let keys: Vec<String> = state.load().unwrap().log.into_iter().map(|entry| entry.group_key).collect();
-    assert_eq!(keys, ["new"]);
+    const DAY: i64 = 86_400;
+    let keys = || {
+        let log = state.load().unwrap().log;
+        log.into_iter().map(|entry| entry.group_key).collect::<Vec<_>>()
+    };
+    // A group that is muted for days still needs its entry.
+    state
+        .record_flush(&FlushRecord { log: vec![log_entry("silenced", 6 * DAY)], ..FlushRecord::default() })
+        .unwrap();
+    assert_eq!(keys(), ["old", "silenced"]);
+    state
+        .record_flush(&FlushRecord { log: vec![log_entry("new", 8 * DAY)], ..FlushRecord::default() })
+        .unwrap();
+    assert_eq!(keys(), ["new", "silenced"]);
 }
 
 #[test]
@@ -271,6 +286,8 @@ fn the_inbox_is_bounded_newest_first_and_takes_a_message_once() {
     state.post_to_inbox(&message(10_000)).unwrap();
     state.post_to_inbox(&message(10_000)).unwrap();
     assert_eq!(state.inbox(1).unwrap(), vec![message(10_000)]);
+    assert_eq!(state.inbox_message("00000017").unwrap(), Some(message(17)));
+    assert_eq!(state.inbox_message("00000000").unwrap(), None);
     let all = state.inbox(20_000).unwrap();
     assert_eq!((all.len(), all.last().unwrap().id.as_str()), (10_000, "00000001"));
 }
@@ -288,3 +305,5 @@ fn a_later_schema_and_a_file_that_is_no_database_are_refused() {
     let error = SqliteState::open(&other).unwrap_err();
     assert!(error.to_string().contains("other.db"), "{error}");
 }
+
+mod outbox;

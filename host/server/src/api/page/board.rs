@@ -1,12 +1,15 @@
 //! `/board`: everything on the Board at one moment.
 
+use std::cell::LazyCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::Response;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bellwether_alerting::route::RouteTree;
 use bellwether_alerting::view::{AlertFilter, AlertView};
 use bellwether_model::state::DurableState;
 use bellwether_model::{Fingerprint, Labels, Timestamp};
@@ -17,12 +20,15 @@ use super::contract::{
     AddDevice, AlertRow, BoardSnapshot, DeliveredCount, DeviceCount, FiringCount, Foot, LastAlert, NowStrip,
     Pipeline, PluginCount, Severity,
 };
-use super::pipeline::{self, RuleOrigin};
+use super::feed::BoardFeed;
+use super::pipeline::{self, Resolved, RuleOrigin};
+use super::signals::Budget;
 use super::{devices, error, words};
-use crate::api::prometheus::json;
-use crate::evaluation::lock;
+use crate::clock::stopwatch;
+use crate::delivery::Ledger;
+use crate::evaluation::{lock, with_external_labels};
 use crate::host::Host;
-use crate::journal::Kind;
+use crate::journal::{Entry, Kind};
 
 /// Alerts of one snapshot at most; the most severe and newest are kept.
 const MAX_ALERTS: usize = 10_000;
@@ -50,19 +56,20 @@ const ADD_DEVICE: [AddDevice; 3] = [
 ];
 
 /// The snapshot for whoever asks once; the stream sends the same.
-pub(super) async fn board(State(host): State<Arc<Host>>) -> Response {
-    match snapshot(&host).await {
-        Some(snapshot) => json(StatusCode::OK, &snapshot),
+pub(super) async fn board(
+    State(host): State<Arc<Host>>,
+    Extension(feed): Extension<Arc<BoardFeed>>,
+) -> Response {
+    match feed.newest(&host).await {
+        Some(frame) => ([(header::CONTENT_TYPE, "application/json")], frame.json.to_string()).into_response(),
         None => error(StatusCode::SERVICE_UNAVAILABLE, "the host is stopping"),
     }
 }
 
-/// The Board as it is now. None: the host is stopping.
-pub(super) async fn snapshot(host: &Arc<Host>) -> Option<BoardSnapshot> {
+/// The alerts that the Board is made of. None: the host is stopping.
+pub(super) async fn views(host: &Host) -> Option<Vec<AlertView>> {
     let all = AlertFilter::default();
-    let views = host.routing.read(move |dispatcher, now| dispatcher.alerts(&all, now)).await?;
-    let host = Arc::clone(host);
-    tokio::task::spawn_blocking(move || build(&host, views)).await.ok()
+    host.routing.read(move |dispatcher, now| dispatcher.alerts(&all, now)).await
 }
 
 /// What a rule knows of one of its alerts.
@@ -73,10 +80,12 @@ struct RuleAlert {
     metric: String,
 }
 
-fn build(host: &Host, views: Vec<AlertView>) -> BoardSnapshot {
+/// The Board as it is now. Blocks while it reads rules, samples and state.
+pub(super) fn build(host: &Host, views: &[AlertView]) -> BoardSnapshot {
     let now = host.clock.now();
     let rule_alerts = rule_alerts(host);
-    let rows = rows(host, &views, &rule_alerts, now);
+    let entries = host.journal.newest(usize::MAX);
+    let rows = rows(host, views, &rule_alerts, &entries, now);
     let device_alerts = worst_by_device(&rows);
     let sparks = devices::main_sparks(host, now);
     let statuses = host.devices.snapshot();
@@ -90,7 +99,7 @@ fn build(host: &Host, views: Vec<AlertView>) -> BoardSnapshot {
             total: tiles.len(),
             connected: tiles.iter().filter(|tile| tile.state == "connected").count(),
         },
-        ..strip(host, &rows, now)
+        ..strip(host, &rows, &groups, now)
     };
     BoardSnapshot {
         now,
@@ -98,8 +107,8 @@ fn build(host: &Host, views: Vec<AlertView>) -> BoardSnapshot {
         alerts_total: rows.len(),
         alerts: limited(rows),
         groups: groups.len(),
-        last_alert: last_alert(host),
-        happened: host.journal.newest(MAX_HAPPENED).iter().map(words::happening).collect(),
+        last_alert: last_alert(&entries),
+        happened: entries.iter().take(MAX_HAPPENED).map(words::happening).collect(),
         add_device: if tiles.is_empty() { ADD_DEVICE.to_vec() } else { Vec::new() },
         devices: tiles,
         foot: foot(host),
@@ -108,30 +117,32 @@ fn build(host: &Host, views: Vec<AlertView>) -> BoardSnapshot {
 
 fn rule_alerts(host: &Host) -> HashMap<Fingerprint, RuleAlert> {
     let groups = host.rules.groups();
+    let config = host.config();
     let mut found = HashMap::new();
     for group in &groups {
         let group = lock(group);
         for rule in &group.rules {
-            found.extend(alerts_of(&group, rule));
+            found.extend(alerts_of(&group, rule, &config.external_labels));
         }
     }
     found
 }
 
-fn alerts_of(group: &Group, rule: &Rule) -> Vec<(Fingerprint, RuleAlert)> {
+/// The alerts of a rule by the fingerprints that routing knows them by, which count the labels of this host.
+fn alerts_of(group: &Group, rule: &Rule, external: &Labels) -> Vec<(Fingerprint, RuleAlert)> {
     let RuleKind::Alerting(alerting) = &rule.kind else {
         return Vec::new();
     };
     let signal = rule.query().signal();
     let metric = rule.query().selectors().next().and_then(metric_of).unwrap_or_default();
     let origin = RuleOrigin { group: group.spec.name.clone(), hold: alerting.holds.hold };
-    let of = |alert: &ActiveAlert| RuleAlert {
-        alert: alert.clone(),
-        origin: origin.clone(),
-        signal: signal.clone(),
-        metric: metric.clone(),
+    let of = |alert: &ActiveAlert| {
+        let mut alert = alert.clone();
+        alert.labels = with_external_labels(&alert.labels, external);
+        RuleAlert { alert, origin: origin.clone(), signal: signal.clone(), metric: metric.clone() }
     };
-    alerting.alerts().into_iter().map(|alert| (alert.labels.fingerprint(), of(alert))).collect()
+    let alerts = alerting.alerts().into_iter().map(of);
+    alerts.map(|rule| (rule.alert.labels.fingerprint(), rule)).collect()
 }
 
 fn metric_of(matchers: &[bellwether_model::Matcher]) -> Option<String> {
@@ -142,6 +153,7 @@ fn rows(
     host: &Host,
     views: &[AlertView],
     rule_alerts: &HashMap<Fingerprint, RuleAlert>,
+    entries: &[Entry],
     now: Timestamp,
 ) -> Vec<AlertRow> {
     let names = views.iter().map(|view| (view.alert.fingerprint(), view.alert.name().to_owned())).collect();
@@ -157,7 +169,12 @@ fn rows(
         .collect();
     let routed: HashSet<Fingerprint> = views.iter().map(|view| view.alert.fingerprint()).collect();
     let unrouted = rule_alerts.iter().filter(|(fingerprint, _)| !routed.contains(fingerprint));
-    rows.extend(unrouted.filter_map(|(_, rule)| unrouted_row(host, rule, now)));
+    let routes = LazyCell::new(|| RouteTree::new(&host.config().alerting));
+    let resolved = |alert: Resolved, labels: &Labels| {
+        let groups = group_keys(&routes, labels);
+        pipeline::of_resolved(&alert, &groups, &host.ledger, entries)
+    };
+    rows.extend(unrouted.filter_map(|(_, rule)| unrouted_row(rule, resolved, &host.ledger, now)));
     rows.sort_by(|a, b| {
         (b.severity, b.starts_at, &a.fingerprint).cmp(&(a.severity, a.starts_at, &b.fingerprint))
     });
@@ -169,7 +186,12 @@ fn rows(
 }
 
 /// Alerts that only their rule knows: pending ones, and those that were resolved a moment ago.
-fn unrouted_row(host: &Host, rule: &RuleAlert, now: Timestamp) -> Option<AlertRow> {
+fn unrouted_row(
+    rule: &RuleAlert,
+    resolved: impl Fn(Resolved, &Labels) -> Pipeline,
+    ledger: &Ledger,
+    now: Timestamp,
+) -> Option<AlertRow> {
     let alert = &rule.alert;
     let (state, since, pipeline) = match alert.state {
         RuleAlertState::Pending { active_at } => {
@@ -177,7 +199,8 @@ fn unrouted_row(host: &Host, rule: &RuleAlert, now: Timestamp) -> Option<AlertRo
             ("pending", active_at, Pipeline::Pending { fires_at })
         }
         RuleAlertState::Resolved { fired_at, resolved_at, .. } if now.since(resolved_at) < SHOW_RESOLVED => {
-            ("resolved", fired_at, Pipeline::Resolved { at: resolved_at, told: None })
+            let over = Resolved { fingerprint: alert.labels.fingerprint(), fired_at, resolved_at };
+            ("resolved", fired_at, resolved(over, &alert.labels))
         }
         // Routing has not seen it yet, or the alert is long over.
         RuleAlertState::Firing { .. } | RuleAlertState::Resolved { .. } => return None,
@@ -186,9 +209,15 @@ fn unrouted_row(host: &Host, rule: &RuleAlert, now: Timestamp) -> Option<AlertRo
         Pipeline::Resolved { at, .. } => Some(at),
         _ => None,
     };
-    let why = pipeline::why(Some(&rule.origin), None, &host.ledger);
+    let why = pipeline::why(Some(&rule.origin), None, ledger);
     let plain = row(&alert.labels, &alert.annotations, state, since);
     Some(AlertRow { resolved_at, pipeline, why, value: Some(alert.value), ..plain })
+}
+
+/// The groups that an alert with these labels comes into.
+fn group_keys(routes: &RouteTree, labels: &Labels) -> Vec<String> {
+    let matching = routes.matching(labels).into_iter().map(|id| routes.route(id));
+    matching.map(|route| route.group_key(&route.group_labels(labels))).collect()
 }
 
 fn row(labels: &Labels, annotations: &Labels, state: &'static str, starts_at: Timestamp) -> AlertRow {
@@ -222,11 +251,14 @@ fn add_signals(
     rule_alerts: &HashMap<Fingerprint, RuleAlert>,
     now: Timestamp,
 ) {
+    let stopwatch = stopwatch();
+    let budget = Budget::new(&stopwatch);
     for row in rows.iter_mut().take(MAX_SIGNALS) {
         let rule = rule_alerts.get(&row.labels.fingerprint());
         row.unit = rule.map_or("", |rule| words::unit(&rule.metric));
         let signal = rule.and_then(|rule| rule.signal.as_ref());
-        row.signal = Some(signal.and_then(|signal| host.signals.of_alert(host, signal, &row.labels, now)));
+        row.signal =
+            Some(signal.and_then(|signal| host.signals.of_alert(host, signal, &row.labels, now, &budget)));
     }
 }
 
@@ -246,7 +278,7 @@ fn worst_by_device(rows: &[AlertRow]) -> HashMap<String, Severity> {
     worst
 }
 
-fn strip(host: &Host, rows: &[AlertRow], now: Timestamp) -> NowStrip {
+fn strip(host: &Host, rows: &[AlertRow], groups: &HashSet<&str>, now: Timestamp) -> NowStrip {
     let mut strip = NowStrip::default();
     for row in rows {
         match (&row.pipeline, row.state) {
@@ -260,9 +292,8 @@ fn strip(host: &Host, rows: &[AlertRow], now: Timestamp) -> NowStrip {
     }
     let (last_hour, p99) = host.ledger.last_hour(now);
     let waiting = host.state.pending_deliveries().map_or(0, |(waiting, _)| waiting);
-    let failing =
-        rows.iter().filter(|row| matches!(row.pipeline, Pipeline::Failed { next_attempt: Some(_), .. }));
-    strip.delivered = DeliveredCount { last_hour, waiting, failing: failing.count() };
+    let failing = pipeline::failing_messages(groups.iter().copied(), &host.ledger);
+    strip.delivered = DeliveredCount { last_hour, waiting, failing };
     strip.data_to_message_p99_ms = p99.map(|took| took.as_secs_f64() * 1000.0);
     strip
 }
@@ -277,11 +308,10 @@ fn count(strip: &mut NowStrip, row: &AlertRow, now: Timestamp) {
     count.new += usize::from(now.since(row.starts_at) < NEW);
 }
 
-fn last_alert(host: &Host) -> Option<LastAlert> {
-    let entries = host.journal.newest(usize::MAX);
-    let entry = entries.into_iter().find(|entry| entry.kind == Kind::Resolved)?;
+fn last_alert(newest_first: &[Entry]) -> Option<LastAlert> {
+    let entry = newest_first.iter().find(|entry| entry.kind == Kind::Resolved)?;
     Some(LastAlert {
-        name: entry.alertname.unwrap_or_default(),
+        name: entry.alertname.clone().unwrap_or_default(),
         fingerprint: entry.fingerprint.map(|fingerprint| fingerprint.to_string()).unwrap_or_default(),
         resolved_at: entry.at,
     })

@@ -102,7 +102,7 @@ pub(super) struct AlertRow {
 
 /// What a rule's expression looked like.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Signal {
+pub(super) struct Signal {
     pub query: String,
     pub points: Vec<(Timestamp, Option<f64>)>,
     pub threshold: Option<f64>,

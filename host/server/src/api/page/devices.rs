@@ -18,7 +18,7 @@ use super::signals::{Spark, sparks};
 use super::{error, words};
 use crate::api::prometheus::json;
 use crate::host::Host;
-use crate::journal::Kind;
+use crate::journal::{Entry, Kind};
 
 /// Metrics that stand for a device, the first one that it has.
 const MAIN_METRICS: [&str; 4] = [
@@ -35,6 +35,9 @@ const MAX_LINE_CHARS: usize = 512;
 const MAX_SERIES: usize = 200;
 /// Entries of the journal that a device's history is read from.
 const HISTORY_ENTRIES: usize = 500;
+
+/// What the journal says of a device that is connected but sends nothing.
+const SILENT: &str = "is silent";
 
 /// All devices.
 pub(super) async fn list(State(host): State<Arc<Host>>) -> Response {
@@ -174,21 +177,46 @@ fn series(spark: Spark) -> DeviceSeries {
 
 /// When the device was in which state, as far as the journal goes back.
 fn history(host: &Host, device: &DeviceStatus) -> Vec<DeviceSpan> {
-    let entries = host.journal.newest(HISTORY_ENTRIES);
-    let own = entries.into_iter().rev().filter(|entry| entry.device_id.as_deref() == Some(&device.id));
-    let mut spans: Vec<DeviceSpan> = own
-        .filter_map(|entry| {
-            let state = match entry.kind {
-                Kind::DeviceConnected => "connected",
-                Kind::DeviceDisconnected => "gone",
-                _ => return None,
-            };
-            Some(DeviceSpan { state, since: entry.at })
-        })
-        .collect();
+    let mut spans = spans(&host.journal.newest(HISTORY_ENTRIES), &device.id);
     let state = state_of(device);
     if spans.last().is_none_or(|last| last.state != state) {
         spans.push(DeviceSpan { state, since: device.since });
     }
     spans
+}
+
+/// The states of a device in a journal's entries, which come newest first.
+fn spans(entries: &[Entry], id: &str) -> Vec<DeviceSpan> {
+    let own = entries.iter().rev().filter(|entry| entry.device_id.as_deref() == Some(id));
+    let spans = own.filter_map(|entry| {
+        let state = match entry.kind {
+            Kind::DeviceConnected => "connected",
+            Kind::DeviceDisconnected if entry.text == SILENT => "silent",
+            Kind::DeviceDisconnected => "gone",
+            _ => return None,
+        };
+        Some(DeviceSpan { state, since: entry.at })
+    });
+    spans.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_silent_device_is_not_gone() {
+        let entry = |at_ms, kind, text| Entry {
+            device_id: Some("board-1".to_owned()),
+            ..Entry::new(Timestamp::from_millis(at_ms), kind, text)
+        };
+        let newest_first = [
+            entry(3, Kind::DeviceDisconnected, "connection refused"),
+            entry(2, Kind::DeviceDisconnected, "is silent"),
+            Entry { device_id: None, ..entry(1, Kind::DeviceDisconnected, "of another") },
+            entry(1, Kind::DeviceConnected, "sends data"),
+        ];
+        let states: Vec<_> = spans(&newest_first, "board-1").iter().map(|span| span.state).collect();
+        assert_eq!(states, ["connected", "silent", "gone"]);
+    }
 }

@@ -4,44 +4,55 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::sse::{Event, Sse};
+use axum::response::{IntoResponse, Response};
 use bellwether_model::Timestamp;
 use bellwether_model::state::InboxMessage;
-use futures::stream::{self, Stream};
+use futures::stream;
 use serde::Serialize;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
+use tokio::time::{Instant, Interval, interval_at, sleep_until};
 
-use super::contract::{BoardSnapshot, InboxMessageJson};
-use super::{board, words};
+use super::contract::InboxMessageJson;
+use super::feed::{BoardFeed, Version};
+use super::{error, words};
 use crate::host::Host;
 use crate::journal::Entry;
 
-/// The Board is sent at most so often.
-const BOARD_INTERVAL: Duration = Duration::from_secs(1);
 /// Sign of life.
 const BEAT_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Board, happenings and messages as they come.
 pub(super) async fn events(
     State(host): State<Arc<Host>>,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let follower = Follower::new(host);
-    Sse::new(stream::unfold(follower, |mut follower| async move {
+    Extension(feed): Extension<Arc<BoardFeed>>,
+) -> Response {
+    let Some(place) = feed.admit() else {
+        return error(StatusCode::SERVICE_UNAVAILABLE, "too many live streams are open");
+    };
+    let follower = Follower::new(host, feed, place);
+    let events = stream::unfold(follower, |mut follower| async move {
         let event = follower.next().await?;
-        Some((Ok(event), follower))
-    }))
+        Some((Ok::<_, Infallible>(event), follower))
+    });
+    Sse::new(events).into_response()
 }
 
 struct Follower {
     journal: broadcast::Receiver<Entry>,
     inbox: broadcast::Receiver<InboxMessage>,
-    board: Interval,
+    feed: Arc<BoardFeed>,
+    next_board: Instant,
     beat: Interval,
-    last: Option<BoardSnapshot>,
+    /// The Board that was sent last, and when.
+    sent: Option<(Version, Instant)>,
     host: Arc<Host>,
+    _place: OwnedSemaphorePermit,
 }
 
 #[derive(Serialize)]
@@ -50,18 +61,24 @@ struct Beat {
 }
 
 impl Follower {
-    fn new(host: Arc<Host>) -> Self {
-        let mut board = interval(BOARD_INTERVAL);
-        board.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let beat = tokio::time::interval_at(Instant::now() + BEAT_INTERVAL, BEAT_INTERVAL);
-        Self { journal: host.journal.follow(), inbox: host.inbox.follow(), board, beat, last: None, host }
+    fn new(host: Arc<Host>, feed: Arc<BoardFeed>, place: OwnedSemaphorePermit) -> Self {
+        Self {
+            journal: host.journal.follow(),
+            inbox: host.inbox.follow(),
+            feed,
+            next_board: Instant::now(),
+            beat: interval_at(Instant::now() + BEAT_INTERVAL, BEAT_INTERVAL),
+            sent: None,
+            host,
+            _place: place,
+        }
     }
 
     /// The next event. None ends the stream: the host stops, or this client was too slow.
     async fn next(&mut self) -> Option<Event> {
         loop {
             tokio::select! {
-                _ = self.board.tick() => {
+                () = sleep_until(self.next_board) => {
                     if let Some(event) = self.board_event().await? {
                         return Some(event);
                     }
@@ -79,19 +96,16 @@ impl Follower {
         }
     }
 
-    /// The Board, if anything but the time changed.
+    /// The Board, if there is something new on it. The outer None ends the stream.
     async fn board_event(&mut self) -> Option<Option<Event>> {
-        let snapshot = board::snapshot(&self.host).await?;
-        let unchanged = self
-            .last
-            .as_ref()
-            .is_some_and(|last| *last == BoardSnapshot { now: last.now, ..snapshot.clone() });
-        if unchanged {
+        let frame = self.feed.newest(&self.host).await?;
+        self.next_board = frame.good_until;
+        let now = Instant::now();
+        if self.sent.is_some_and(|(version, at)| !version.wants(frame.version, now - at)) {
             return Some(None);
         }
-        let event = named("board", &snapshot);
-        self.last = Some(snapshot);
-        Some(event)
+        self.sent = Some((frame.version, now));
+        Some(Some(Event::default().event("board").data(&*frame.json)))
     }
 }
 

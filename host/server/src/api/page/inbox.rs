@@ -6,7 +6,8 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bellwether_model::receiver::NotifiedAlert;
-use bellwether_model::state::{DurableState, InboxMessage};
+use bellwether_model::state::{DurableState, InboxMessage, StateError};
+use bellwether_storage::SqliteState;
 
 use super::contract::{InboxAlert, InboxMessageJson, Severity};
 use super::{error, words};
@@ -18,33 +19,38 @@ use crate::host::Host;
 const DEFAULT_LIMIT: usize = 200;
 /// The most that one answer holds.
 const MAX_LIMIT: usize = 1000;
-/// How many messages are looked through for one of them.
-const SEARCHED: usize = 10_000;
 
 /// The newest messages, newest first.
 pub(super) async fn list(State(host): State<Arc<Host>>, RequestParams(params): RequestParams) -> Response {
     let limit = params.first("limit").and_then(|text| text.parse().ok()).unwrap_or(DEFAULT_LIMIT);
-    match read(&host, limit.clamp(1, MAX_LIMIT)).await {
+    match read(&host, move |state| state.inbox(limit.clamp(1, MAX_LIMIT))).await {
         Some(messages) => {
             json(StatusCode::OK, &messages.into_iter().map(InboxMessageJson::from).collect::<Vec<_>>())
         }
-        None => error(StatusCode::INTERNAL_SERVER_ERROR, "the inbox cannot be read; see the log"),
+        None => unreadable(),
     }
 }
 
 /// One message.
 pub(super) async fn one(State(host): State<Arc<Host>>, Path(id): Path<String>) -> Response {
-    let messages = read(&host, SEARCHED).await.unwrap_or_default();
-    match messages.into_iter().find(|message| message.id == id) {
-        Some(message) => json(StatusCode::OK, &InboxMessageJson::from(message)).into_response(),
-        None => error(StatusCode::NOT_FOUND, "no such message"),
+    match read(&host, move |state| state.inbox_message(&id)).await {
+        Some(Some(message)) => json(StatusCode::OK, &InboxMessageJson::from(message)).into_response(),
+        Some(None) => error(StatusCode::NOT_FOUND, "no such message"),
+        None => unreadable(),
     }
 }
 
-async fn read(host: &Arc<Host>, limit: usize) -> Option<Vec<InboxMessage>> {
+fn unreadable() -> Response {
+    error(StatusCode::INTERNAL_SERVER_ERROR, "the inbox cannot be read; see the log")
+}
+
+async fn read<T: Send + 'static>(
+    host: &Arc<Host>,
+    look: impl FnOnce(&SqliteState) -> Result<T, StateError> + Send + 'static,
+) -> Option<T> {
     let state = Arc::clone(&host.state);
-    match tokio::task::spawn_blocking(move || state.inbox(limit)).await.ok()? {
-        Ok(messages) => Some(messages),
+    match tokio::task::spawn_blocking(move || look(&state)).await.ok()? {
+        Ok(found) => Some(found),
         Err(failed) => {
             tracing::error!(error = &failed as &dyn std::error::Error, "inbox not read");
             None

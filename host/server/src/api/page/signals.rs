@@ -1,11 +1,11 @@
 //! What the numbers behind alerts and devices were doing lately: small series for sparklines.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bellwether_model::{Labels, Matcher, Queryable, Sample, Timestamp, is_stale};
-use bellwether_promql::{Signal as RuleSignal, Value};
+use bellwether_model::{Labels, Matcher, QueryError, Queryable, Sample, Series, Timestamp, is_stale};
+use bellwether_promql::{Limits, Range, Signal as RuleSignal, Value};
 
 use super::contract::Signal;
 use crate::host::Host;
@@ -22,6 +22,12 @@ const SPARK_POINTS: usize = 30;
 const SPARK_RANGE: Duration = Duration::from_secs(600);
 /// How long the series of an expression are good for: many alerts share one, and pages come every second.
 const FRESH: Duration = Duration::from_secs(3);
+/// How long an expression that cannot be evaluated, or not in time, is not tried again.
+const FAILED_FRESH: Duration = Duration::from_secs(60);
+/// Time for all signals of one snapshot together; alerts whose signals do not fit in show the former one, or none.
+const BUDGET: Duration = Duration::from_millis(500);
+/// The most samples that evaluating one signal reads.
+const MAX_SIGNAL_SAMPLES: usize = 2_000_000;
 /// Expressions remembered.
 const MAX_CACHED: usize = 256;
 /// The most samples that one spark query reads.
@@ -33,20 +39,42 @@ pub struct SignalCache(Mutex<HashMap<String, Evaluated>>);
 
 #[derive(Debug, Clone)]
 struct Evaluated {
-    at: Timestamp,
-    series: std::sync::Arc<Vec<bellwether_model::Series>>,
+    good_until: Timestamp,
+    series: Arc<Vec<Series>>,
+}
+
+/// The time that the signals of one snapshot may take.
+pub(super) struct Budget<'a>(&'a dyn Fn() -> Duration);
+
+impl<'a> Budget<'a> {
+    /// Measured by a watch that was started just now.
+    pub(super) fn new(stopwatch: &'a dyn Fn() -> Duration) -> Self {
+        Self(stopwatch)
+    }
+
+    fn is_spent(&self) -> bool {
+        (self.0)() >= BUDGET
+    }
 }
 
 impl SignalCache {
-    /// What the left side of a rule's comparison was for one alert's labels. Blocks while it is evaluated.
-    pub fn of_alert(&self, host: &Host, rule: &RuleSignal, alert: &Labels, now: Timestamp) -> Option<Signal> {
-        let evaluated = self.evaluate(host, &rule.text, now)?;
+    /// What the left side of a rule's comparison was for one alert's labels. Blocks while it is evaluated, but not
+    /// longer than the budget.
+    pub(super) fn of_alert(
+        &self,
+        host: &Host,
+        rule: &RuleSignal,
+        alert: &Labels,
+        now: Timestamp,
+        budget: &Budget<'_>,
+    ) -> Option<Signal> {
+        let all = self.series(&rule.text, now, budget, || evaluate(host, &rule.text, now, budget))?;
         let belongs = |labels: &Labels| {
             labels
                 .iter()
                 .all(|label| &*label.name == "__name__" || alert.get(&label.name) == Some(&*label.value))
         };
-        let series = evaluated.series.iter().find(|series| belongs(&series.labels))?;
+        let series = all.iter().find(|series| belongs(&series.labels))?;
         let points = series.samples.iter();
         Some(Signal {
             query: rule.text.clone(),
@@ -55,31 +83,73 @@ impl SignalCache {
         })
     }
 
-    fn evaluate(&self, host: &Host, text: &str, now: Timestamp) -> Option<Evaluated> {
-        let cached = self.lock().get(text).filter(|cached| now.since(cached.at) < FRESH).cloned();
-        if cached.is_some() {
-            return cached;
+    /// The series of an expression: remembered ones while they are good, or once the budget is spent.
+    fn series(
+        &self,
+        text: &str,
+        now: Timestamp,
+        budget: &Budget<'_>,
+        evaluate: impl FnOnce() -> Option<Vec<Series>>,
+    ) -> Option<Arc<Vec<Series>>> {
+        let former = self.lock().get(text).cloned();
+        if let Some(former) = former.as_ref().filter(|former| now < former.good_until || budget.is_spent()) {
+            return Some(Arc::clone(&former.series));
         }
-        let oldest = host.store.stats().head.oldest.unwrap_or(now);
-        let range = now.since(oldest).clamp(MIN_SIGNAL_RANGE, SIGNAL_RANGE);
-        let step = range / SIGNAL_POINTS;
-        let query = host.engine().prepare(text).ok()?;
-        let start = now - step * (SIGNAL_POINTS - 1);
-        let answer = host.engine().range(&query, host.store.as_ref(), start, now, step).ok()?;
-        let Value::Matrix(series) = answer.value else {
+        if budget.is_spent() {
             return None;
+        }
+        let (series, good_for) = match evaluate() {
+            Some(series) => (Arc::new(series), FRESH),
+            None => (former.map(|former| former.series).unwrap_or_default(), FAILED_FRESH),
         };
-        let evaluated = Evaluated { at: now, series: std::sync::Arc::new(series) };
         let mut cache = self.lock();
         if cache.len() >= MAX_CACHED {
             cache.clear();
         }
-        cache.insert(text.to_owned(), evaluated.clone());
-        Some(evaluated)
+        cache.insert(text.to_owned(), Evaluated { good_until: now + good_for, series: Arc::clone(&series) });
+        Some(series)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Evaluated>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The values of an expression over the last hour; none where it fails or takes too much.
+fn evaluate(host: &Host, text: &str, now: Timestamp, budget: &Budget<'_>) -> Option<Vec<Series>> {
+    let oldest = host.store.stats().head.oldest.unwrap_or(now);
+    let step = now.since(oldest).clamp(MIN_SIGNAL_RANGE, SIGNAL_RANGE) / SIGNAL_POINTS;
+    let query = host.engine().prepare(text).ok()?;
+    let range = Range { start: now - step * (SIGNAL_POINTS - 1), end: now, step };
+    let limits = Limits { cancelled: &|| budget.is_spent() };
+    let answer = host.engine().range_within(&query, &Sparing(host.store.as_ref()), range, limits).ok()?;
+    match answer.value {
+        Value::Matrix(series) => Some(series),
+        Value::Scalar(_) | Value::String { .. } | Value::Vector(_) => None,
+    }
+}
+
+/// A store that gives less than the engine would take: pictures are no reason to fill the memory.
+struct Sparing<'a>(&'a dyn Queryable);
+
+impl Queryable for Sparing<'_> {
+    fn select(
+        &self,
+        matchers: &[Matcher],
+        start: Timestamp,
+        end: Timestamp,
+        max_samples: usize,
+    ) -> Result<Vec<Series>, QueryError> {
+        self.0.select(matchers, start, end, max_samples.min(MAX_SIGNAL_SAMPLES))
+    }
+
+    fn series(
+        &self,
+        matchers: &[Matcher],
+        start: Timestamp,
+        end: Timestamp,
+    ) -> Result<Vec<Labels>, QueryError> {
+        self.0.series(matchers, start, end)
     }
 }
 
@@ -102,7 +172,7 @@ pub(super) fn sparks(host: &Host, matchers: &[Matcher], now: Timestamp) -> Vec<S
     series.into_iter().filter_map(|series| spark(series, oldest, now)).collect()
 }
 
-fn spark(series: bellwether_model::Series, from: Timestamp, now: Timestamp) -> Option<Spark> {
+fn spark(series: Series, from: Timestamp, now: Timestamp) -> Option<Spark> {
     // A series that has ended is no news.
     let last = series.samples.last().filter(|sample| !is_stale(sample.value)).copied()?;
     let span_ms = now.millis_since(from).max(1) as f64;
@@ -116,4 +186,43 @@ fn spark(series: bellwether_model::Series, from: Timestamp, now: Timestamp) -> O
 
 fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+
+    fn one_series() -> Vec<Series> {
+        vec![Series { labels: Labels::empty(), samples: vec![Sample::new(NOW, 1.0)] }]
+    }
+
+    #[test]
+    fn a_spent_budget_leaves_what_is_remembered() {
+        let cache = SignalCache::default();
+        let spent = Cell::new(Duration::ZERO);
+        let stopwatch = || spent.get();
+        let budget = Budget::new(&stopwatch);
+        assert_eq!(*cache.series("x", NOW, &budget, || Some(one_series())).unwrap(), one_series());
+        spent.set(BUDGET);
+        let later = NOW + FRESH;
+        let refuse = || panic!("there is no time for this");
+        assert_eq!(*cache.series("x", later, &budget, refuse).unwrap(), one_series());
+        assert_eq!(cache.series("y", later, &budget, refuse), None);
+    }
+
+    #[test]
+    fn what_fails_is_left_alone_for_a_while() {
+        let cache = SignalCache::default();
+        let stopwatch = || Duration::ZERO;
+        let budget = Budget::new(&stopwatch);
+        assert!(cache.series("x", NOW, &budget, || None).unwrap().is_empty());
+        let refuse = || panic!("it was tried a moment ago");
+        assert!(cache.series("x", NOW + FRESH, &budget, refuse).unwrap().is_empty());
+        let again = cache.series("x", NOW + FAILED_FRESH, &budget, || Some(one_series()));
+        assert_eq!(*again.unwrap(), one_series());
+    }
 }

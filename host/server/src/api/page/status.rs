@@ -1,12 +1,16 @@
 //! `/status`: what runs here.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use bellwether_ingest::TargetStatus;
 use bellwether_model::state::DurableState;
 use bellwether_model::time::millis;
+use bellwether_model::{Labels, Matcher, Queryable, Timestamp, is_stale};
 
 use super::contract::{
     Build, ConfigJson, LastError, ListenerJson, QueueJson, ReceiverJson, StatusReport, StorageJson,
@@ -15,9 +19,12 @@ use super::contract::{
 use crate::api::prometheus::json;
 use crate::host::Host;
 
+/// Samples about scrapes that one report reads at most.
+const MAX_SCRAPE_SAMPLES: usize = 1_000_000;
+
 /// The report.
 pub(super) async fn status(State(host): State<Arc<Host>>) -> Response {
-    let targets = targets(&host).await;
+    let targets = host.scraping.targets().await;
     let report = tokio::task::spawn_blocking(move || report(&host, targets)).await;
     match report {
         Ok(report) => json(StatusCode::OK, &report),
@@ -25,7 +32,7 @@ pub(super) async fn status(State(host): State<Arc<Host>>) -> Response {
     }
 }
 
-fn report(host: &Host, targets: Vec<TargetJson>) -> StatusReport {
+fn report(host: &Host, targets: Vec<TargetStatus>) -> StatusReport {
     let config = host.config();
     let stats = host.store.stats();
     let [first, second] = host.addresses();
@@ -55,7 +62,7 @@ fn report(host: &Host, targets: Vec<TargetJson>) -> StatusReport {
         },
         resident_bytes: crate::telemetry::resident_bytes(),
         queues: vec![QueueJson { name: "outbox", length: waiting, capacity: 0, dropped: 0 }],
-        targets,
+        targets: self::targets(host, targets),
         receivers: receivers(host),
         config: config
             .files
@@ -69,17 +76,31 @@ fn report(host: &Host, targets: Vec<TargetJson>) -> StatusReport {
     }
 }
 
-async fn targets(host: &Host) -> Vec<TargetJson> {
-    let targets = host.scraping.targets().await.into_iter().map(|target| TargetJson {
+fn targets(host: &Host, targets: Vec<TargetStatus>) -> Vec<TargetJson> {
+    let interval = targets.iter().map(|target| target.scrape_interval).max().unwrap_or_default();
+    let samples = scraped_samples(host.store.as_ref(), host.clock.now(), interval);
+    let targets = targets.into_iter().map(|target| TargetJson {
+        samples: samples.get(&target.labels).copied().unwrap_or(0),
         job: target.scrape_pool,
         url: target.scrape_url,
         health: target.health.as_str(),
         last_scrape: target.last_scrape,
         took_ms: target.last_scrape.map(|_| target.last_scrape_duration.as_secs_f64() * 1000.0),
-        samples: 0,
         error: Some(target.last_error).filter(|error| !error.is_empty()),
     });
     targets.collect()
+}
+
+/// How many samples the last scrape of each target brought, by the labels of its series.
+fn scraped_samples(samples: &dyn Queryable, now: Timestamp, interval: Duration) -> HashMap<Labels, u64> {
+    let matchers = [Matcher::equal("__name__", "scrape_samples_scraped")];
+    // The last scrape began up to an interval ago, and lasted up to another one.
+    let found = samples.select(&matchers, now - interval * 2, now, MAX_SCRAPE_SAMPLES).unwrap_or_default();
+    let newest = found.into_iter().filter_map(|series| {
+        let last = series.samples.last().filter(|sample| !is_stale(sample.value))?;
+        Some((series.labels.without_metric_name(), last.value as u64))
+    });
+    newest.collect()
 }
 
 fn receivers(host: &Host) -> Vec<ReceiverJson> {
@@ -94,4 +115,44 @@ fn receivers(host: &Host) -> Vec<ReceiverJson> {
         }
     });
     receivers.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use bellwether_model::{QueryError, Sample, Series};
+
+    use super::*;
+
+    struct OneTarget;
+
+    impl Queryable for OneTarget {
+        fn select(
+            &self,
+            matchers: &[Matcher],
+            start: Timestamp,
+            end: Timestamp,
+            _: usize,
+        ) -> Result<Vec<Series>, QueryError> {
+            let pairs = [("__name__", "scrape_samples_scraped"), ("job", "node")];
+            let labels = Labels::from_pairs(pairs);
+            assert!(matchers.iter().all(|own| own.matches(&labels)));
+            let samples = [(100_000, 5.0), (115_000, 7.0)];
+            let samples = samples.map(|(at, value)| Sample::new(Timestamp::from_millis(at), value));
+            let within = samples.into_iter().filter(|sample| (start..=end).contains(&sample.at)).collect();
+            Ok(vec![Series { labels, samples: within }])
+        }
+
+        fn series(&self, _: &[Matcher], _: Timestamp, _: Timestamp) -> Result<Vec<Labels>, QueryError> {
+            Ok(Vec::new())
+        }
+    }
+
+    #[test]
+    fn targets_tell_the_samples_of_their_last_scrape() {
+        let at = |secs: i64| Timestamp::from_millis(secs * 1000);
+        let interval = Duration::from_secs(15);
+        let target = Labels::from_pairs([("job", "node")]);
+        assert_eq!(scraped_samples(&OneTarget, at(120), interval), HashMap::from([(target, 7)]));
+        assert_eq!(scraped_samples(&OneTarget, at(500), interval), HashMap::new());
+    }
 }

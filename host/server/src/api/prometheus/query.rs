@@ -1,14 +1,15 @@
 //! `/api/v1/query`, `/query_range`, `/format_query`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::State;
 use bellwether_model::Timestamp;
 use bellwether_promql::{Answer, EvalError, Limits, Query, Range};
 
 use super::answer::{ApiError, Success, ValueJson};
+use super::slots::{QuerySlots, SlotError};
 use crate::api::RequestParams;
 use crate::api::params::{Params, parse_span, parse_time};
 use crate::host::Host;
@@ -23,11 +24,12 @@ type QueryAnswer = Result<Success<ValueJson>, ApiError>;
 /// Evaluates an expression at one time.
 pub(super) async fn instant(
     State(host): State<Arc<Host>>,
+    Extension(slots): Extension<QuerySlots>,
     RequestParams(params): RequestParams,
 ) -> QueryAnswer {
     let at = time_param(&params, "time")?.unwrap_or_else(|| host.clock.now());
     let query = prepare(&host, &params)?;
-    evaluate(&host, &params, move |host, limits| {
+    evaluate(&slots, &host, &params, move |host, limits| {
         host.engine().instant_within(&query, host.store.as_ref(), at, limits)
     })
     .await
@@ -36,6 +38,7 @@ pub(super) async fn instant(
 /// Evaluates an expression at each step of a range.
 pub(super) async fn range(
     State(host): State<Arc<Host>>,
+    Extension(slots): Extension<QuerySlots>,
     RequestParams(params): RequestParams,
 ) -> QueryAnswer {
     let required = |name: &str| {
@@ -52,7 +55,7 @@ pub(super) async fn range(
         .map_err(|error| ApiError::BadData(format!("invalid parameter \"step\": {error}")))?;
     check_step(start, end, step)?;
     let query = prepare(&host, &params)?;
-    evaluate(&host, &params, move |host, limits| {
+    evaluate(&slots, &host, &params, move |host, limits| {
         host.engine().range_within(&query, host.store.as_ref(), Range { start, end, step }, limits)
     })
     .await
@@ -88,8 +91,9 @@ fn prepare(host: &Host, params: &Params) -> Result<Query, ApiError> {
         .map_err(|error| ApiError::BadData(format!("invalid parameter \"query\": {error}")))
 }
 
-/// Evaluates on a thread that may block; gives up, and tells the engine to, when the time is over.
+/// Evaluates in one of the slots, within the time that the request gives itself.
 async fn evaluate(
+    slots: &QuerySlots,
     host: &Arc<Host>,
     params: &Params,
     run: impl FnOnce(&Host, Limits<'_>) -> Result<Answer, EvalError> + Send + 'static,
@@ -100,23 +104,12 @@ async fn evaluate(
             .min(QUERY_TIMEOUT),
         None => QUERY_TIMEOUT,
     };
-    let given_up = Arc::new(AtomicBool::new(false));
-    let (host, flag) = (Arc::clone(host), Arc::clone(&given_up));
-    let running = tokio::task::spawn_blocking(move || {
-        let is_cancelled = || flag.load(Ordering::Relaxed);
-        run(&host, Limits { cancelled: &is_cancelled })
-    });
-    let Ok(finished) = tokio::time::timeout(timeout, running).await else {
-        given_up.store(true, Ordering::Relaxed);
-        return Err(ApiError::Timeout("query timed out in query execution".to_owned()));
-    };
-    match finished {
+    let host = Arc::clone(host);
+    match slots.run(timeout, move |cancelled| run(&host, Limits { cancelled })).await {
         Ok(Ok(answer)) => Ok(Success::of_answer(answer)),
         Ok(Err(error)) => Err(ApiError::Execution(error.to_string())),
-        Err(panicked) => {
-            tracing::error!(error = &panicked as &dyn std::error::Error, "query panicked");
-            Err(ApiError::Internal("the query failed inside the engine; see the log".to_owned()))
-        }
+        Err(error @ (SlotError::Queue | SlotError::Execution)) => Err(ApiError::Timeout(error.to_string())),
+        Err(error @ SlotError::Panicked) => Err(ApiError::Internal(error.to_string())),
     }
 }
 

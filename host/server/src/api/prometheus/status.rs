@@ -34,13 +34,13 @@ pub(super) async fn build_info() -> Success<serde_json::Value> {
     }))
 }
 
-/// How the process is doing, in the fields of Prometheus.
+/// How the process is doing, in the fields of Prometheus. `reloadConfigSuccess` is left out: a reload that fails changes
+/// nothing here, and is told to whoever asked for it and in the log.
 pub(super) async fn runtime_info(State(host): State<Arc<Host>>) -> Success<serde_json::Value> {
     let stats = host.store.stats();
     Success::new(json!({
         "startTime": host.started_at.to_string(),
         "CWD": "",
-        "reloadConfigSuccess": true,
         "lastConfigTime": host.config().loaded_at.to_string(),
         "timeSeriesCount": stats.head.series,
         "goroutineCount": 0,

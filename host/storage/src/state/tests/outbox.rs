@@ -1,0 +1,196 @@
+//! Who may be told when: fairness between integrations, repeats that pile up, messages that are given up.
+
+use super::*;
+
+/// A message about its own group.
+fn about(group_key: &str, receiver: &str, id: &str, reason: NotificationReason) -> Delivery {
+    let mut delivery = delivery(id, 0);
+    delivery.notification.group_key = group_key.to_owned();
+    delivery.notification.receiver = receiver.to_owned();
+    delivery.notification.reason = reason;
+    delivery
+}
+
+fn first(group_key: &str, receiver: &str, id: &str) -> Delivery {
+    about(group_key, receiver, id, NotificationReason::First)
+}
+
+fn dead(error: &str) -> DeliveryOutcome {
+    DeliveryOutcome::Dead(error.to_owned())
+}
+
+fn retry(secs: i64) -> DeliveryOutcome {
+    DeliveryOutcome::RetryAt(at(secs), "down".to_owned())
+}
+
+fn waiting(state: &SqliteState) -> Vec<String> {
+    state
+        .read("look", |db| {
+            let mut statement = db.prepare("SELECT id FROM delivery WHERE status = 'pending' ORDER BY id")?;
+            let ids: rusqlite::Result<Vec<String>> = statement.query_map([], |row| row.get(0))?.collect();
+            Ok(ids?)
+        })
+        .unwrap()
+}
+
+#[test]
+fn an_integration_that_hangs_leaves_room_for_the_others() {
+    let (_dir, state) = state();
+    let limits = LeaseLimits { total: 6, per_integration: 4 };
+    let mut messages: Vec<_> =
+        (0..20).map(|n| first(&format!("g{n}"), "hangs", &format!("a{n:02}"))).collect();
+    messages.extend((0..3).map(|n| first(&format!("g{n}"), "works", &format!("b{n:02}"))));
+    let mut second = first("g0", "hangs", "c00");
+    second.integration = 1;
+    messages.push(second);
+    state.record_flush(&flush(messages)).unwrap();
+    let leased = state.lease_deliveries(at(1), at(40), limits).unwrap();
+    assert_eq!(ids(&leased), ["a00", "b00", "c00", "a01", "b01", "a02"], "in turn, the oldest of each first");
+    let leased = state.lease_deliveries(at(1), at(40), limits).unwrap();
+    assert_eq!(ids(&leased), ["b02", "a03"], "four under way are enough");
+    state.settle_delivery("b00", &DeliveryOutcome::Delivered(None), at(2)).unwrap();
+    state.record_flush(&flush(vec![first("new", "works", "d00")])).unwrap();
+    let leased = state.lease_deliveries(at(3), at(43), limits).unwrap();
+    assert_eq!(ids(&leased), ["d00"]);
+    state.settle_delivery("a01", &retry(60), at(4)).unwrap();
+    assert_eq!(ids(&state.lease_deliveries(at(5), at(45), limits).unwrap()), ["a04"]);
+}
+
+#[test]
+fn the_next_one_is_told_without_those_that_wait_behind_it() {
+    let (_dir, state) = state();
+    state.record_flush(&flush(vec![delivery("1", 0), delivery("2", 3), other_group("3", 20)])).unwrap();
+    assert_eq!(state.next_delivery(at(-1)).unwrap(), Some(at(0)));
+    state.lease_deliveries(at(0), at(50), at_most(9)).unwrap();
+    assert_eq!(state.next_delivery(at(0)).unwrap(), Some(at(20)));
+    state.settle_delivery("1", &retry(10), at(1)).unwrap();
+    assert_eq!(state.next_delivery(at(1)).unwrap(), Some(at(10)));
+    assert_eq!(state.next_delivery(at(20)).unwrap(), None);
+}
+
+#[test]
+fn what_is_due_is_found_by_indexes() {
+    let (_dir, state) = state();
+    let plan = |query: &str| {
+        let steps = state.read("explain", |db| {
+            let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {query}"))?;
+            let steps: rusqlite::Result<Vec<String>> = statement.query_map([], |row| row.get(3))?.collect();
+            Ok(steps?.join("; "))
+        });
+        steps.unwrap()
+    };
+    let next = plan(
+        "SELECT max(not_before, leased_until) FROM delivery WHERE status = 'pending' AND is_head = 1
+            AND max(not_before, leased_until) > 1 ORDER BY max(not_before, leased_until) LIMIT 1",
+    );
+    assert!(next.contains("delivery_by_ready_time (<expr>>?)") && !next.contains("TEMP"), "{next}");
+    let due = plan(
+        "SELECT id FROM delivery WHERE status = 'pending' AND is_head = 1 AND receiver = 'a' AND integration = 0
+            AND max(not_before, leased_until) <= 5 ORDER BY max(not_before, leased_until), id LIMIT 4",
+    );
+    assert!(due.contains("delivery_by_integration (receiver=? AND integration=? AND <expr><?)"), "{due}");
+    assert!(!due.contains("TEMP"), "{due}");
+}
+
+#[test]
+fn repeats_do_not_pile_up_behind_a_receiver_that_is_down() {
+    use NotificationReason::{AllResolved, First, NewAlerts, Repeat};
+    let (_dir, state) = state();
+    let put = |id: &str, reason| state.record_flush(&flush(vec![about("g", "team", id, reason)])).unwrap();
+    put("1", First);
+    put("2", Repeat);
+    assert_eq!(waiting(&state), ["1"], "the first message still waits and says it all");
+    put("3", NewAlerts);
+    put("4", AllResolved);
+    put("5", Repeat);
+    assert_eq!(waiting(&state), ["1", "3", "4"]);
+    for id in ["1", "3", "4"] {
+        assert_eq!(ids(&state.lease_deliveries(at(9), at(10), at_most(9)).unwrap()), [id]);
+        state.settle_delivery(id, &DeliveryOutcome::Delivered(None), at(9)).unwrap();
+    }
+    put("6", Repeat);
+    put("7", Repeat);
+    assert_eq!(waiting(&state), ["7"], "the newer repeat takes the place of the older one");
+    assert_eq!(ids(&state.lease_deliveries(at(9), at(30), at_most(9)).unwrap()), ["7"]);
+    put("8", Repeat);
+    put("9", NewAlerts);
+    assert_eq!(waiting(&state), ["7", "9"], "what is under way stays");
+    state.record_flush(&flush(vec![about("other", "team", "A", Repeat)])).unwrap();
+    assert_eq!(waiting(&state), ["7", "9", "A"], "another group is another matter");
+}
+
+#[test]
+fn a_message_that_is_given_up_is_taken_out_of_the_log() {
+    let (_dir, state) = state();
+    let record = |key: &str, secs, id: &str| FlushRecord {
+        log: vec![log_entry(key, secs)],
+        deliveries: vec![first(key, "team", id)],
+        ..FlushRecord::default()
+    };
+    state.record_flush(&record("g", 5, "1")).unwrap();
+    state.record_flush(&record("other", 5, "2")).unwrap();
+    let told = state.settle_delivery("1", &dead("400"), at(6)).unwrap();
+    let want = DeadDelivery {
+        group_key: "g".to_owned(),
+        receiver: "team".to_owned(),
+        integration: 0,
+        at: at(5),
+        was_told: false,
+    };
+    assert_eq!(told, Some(want));
+    assert_eq!(state.load().unwrap().log, [log_entry("other", 5)]);
+    assert_eq!(state.settle_delivery("1", &dead("400"), at(6)).unwrap(), None, "once is enough");
+}
+
+#[test]
+fn the_log_keeps_whose_end_is_to_be_told_when_a_later_message_is_given_up() {
+    let (_dir, state) = state();
+    let record = |secs, id: &str| FlushRecord {
+        log: vec![log_entry("g", secs)],
+        deliveries: vec![first("g", "team", id)],
+        ..FlushRecord::default()
+    };
+    state.record_flush(&record(5, "1")).unwrap();
+    state.settle_delivery("1", &DeliveryOutcome::Delivered(None), at(5)).unwrap();
+    state.record_flush(&record(8, "2")).unwrap();
+    let told = state.settle_delivery("2", &dead("400"), at(9)).unwrap().unwrap();
+    assert_eq!((told.at, told.was_told), (at(8), true));
+    let log = state.load().unwrap().log;
+    assert_eq!(log, [NotificationLogEntry { at: NotificationLogEntry::LOST, ..log_entry("g", 8) }]);
+}
+
+#[test]
+fn a_newer_message_speaks_for_one_that_is_given_up() {
+    let (_dir, state) = state();
+    let record = |secs, id: &str| FlushRecord {
+        log: vec![log_entry("g", secs)],
+        deliveries: vec![first("g", "team", id)],
+        ..FlushRecord::default()
+    };
+    state.record_flush(&record(5, "1")).unwrap();
+    state.record_flush(&record(8, "2")).unwrap();
+    assert_eq!(state.settle_delivery("1", &dead("400"), at(9)).unwrap(), None);
+    assert_eq!(state.load().unwrap().log, [log_entry("g", 8)]);
+}
+
+#[test]
+fn an_outbox_of_the_first_format_is_taken_over() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("state.db");
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(schema::MIGRATIONS[0]).unwrap();
+    old.pragma_update(None, "user_version", 1).unwrap();
+    for id in ["1", "2"] {
+        let json = codec::notification_to_json(&notification(1.0));
+        old.execute(
+            "INSERT INTO delivery VALUES (?1, 'pending', '{}:{}', 'team', 0, 'webhook', ?2, 0, 0, 0, NULL, NULL, NULL)",
+            [id, &json],
+        )
+        .unwrap();
+    }
+    drop(old);
+    let state = SqliteState::open(&path).unwrap();
+    assert_eq!(ids(&state.lease_deliveries(at(1), at(9), at_most(9)).unwrap()), ["1"]);
+    state.settle_delivery("1", &DeliveryOutcome::Delivered(None), at(2)).unwrap();
+    assert_eq!(ids(&state.lease_deliveries(at(2), at(9), at_most(9)).unwrap()), ["2"]);
+}
