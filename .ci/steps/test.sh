@@ -1,4 +1,7 @@
-# The tests, by the README's command.
+# The tests, by the README's command; then all their results in one line.
 set -euo pipefail
 source "$(dirname "$0")/../lib.sh"
-cargo test
+log=$WORK/test.log
+cargo test 2>&1 | tee "$log"
+awk '/^test result:/ { passed += $4; failed += $6; ignored += $8 }
+     END { printf "%d passed, %d failed, %d skipped\n", passed, failed, ignored }' "$log"

@@ -153,13 +153,6 @@ pub enum DeliveryFailure {
     Crashed(String),
 }
 
-impl DeliveryFailure {
-    /// Whether another attempt can help.
-    pub fn is_retryable(&self) -> bool {
-        !matches!(self, Self::Permanent(_) | Self::Misconfigured(_))
-    }
-}
-
 /// A text that the host renders for each notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceiverTemplate {

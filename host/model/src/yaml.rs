@@ -140,18 +140,22 @@ pub fn did_you_mean<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a st
         .map(|(_, candidate)| candidate)
 }
 
-/// Levenshtein distance, one row at a time.
+/// How many letters have to be put in, left out, replaced, or swapped with their neighbour.
 fn edits(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut before: Vec<usize> = Vec::new();
     let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+    for i in 0..a.len() {
+        let mut next = vec![i + 1];
+        for j in 0..b.len() {
+            let replaced = row[j] + usize::from(a[i] != b[j]);
+            let mut fewest = replaced.min(row[j + 1] + 1).min(next[j] + 1);
+            if i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j] {
+                fewest = fewest.min(before[j - 1] + 1);
+            }
+            next.push(fewest);
         }
+        before = std::mem::replace(&mut row, next);
     }
     row[b.len()]
 }
@@ -185,6 +189,16 @@ mod tests {
         assert_eq!((error.line, error.column), (2, 1), "{error}");
         assert_eq!(error.hint.as_deref(), Some("did you mean `receiver`?"), "{error}");
         assert!(error.to_string().starts_with("a.yml:2:1: "), "{error}");
+    }
+
+    #[test]
+    fn slips_of_the_pen_are_seen_through() {
+        let known = ["receiver", "url", "match"];
+        assert_eq!(did_you_mean("reciever", known), Some("receiver"));
+        assert_eq!(did_you_mean("ulr", known), Some("url"));
+        assert_eq!(did_you_mean("mach", known), Some("match"));
+        assert_eq!(did_you_mean("slack", known), None);
+        assert_eq!(did_you_mean("", known), None);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use bellwether_model::duration;
+use bellwether_model::yaml::did_you_mean;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -11,8 +12,6 @@ use serde_json::{Map, Value};
 const MAX_SECRET_FILE_BYTES: u64 = 64 << 10;
 /// Ending of the setting that names a file with the value of a secret, as Alertmanager has it: `api_url_file`.
 const FILE_SUFFIX: &str = "_file";
-/// Settings that differ from a known one by more edits are not taken for a slip of the pen.
-const MAX_EDITS: usize = 2;
 
 /// How a setting is typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -206,28 +205,11 @@ fn unknown_settings(
 }
 
 fn unknown_message(name: &str, known: &[String]) -> String {
-    let closest = known.iter().map(|known| (edits(name, known), known)).min();
-    match closest {
-        Some((edits, known)) if edits <= MAX_EDITS => format!("unknown setting; did you mean {known}?"),
-        _ if known.is_empty() => "unknown setting; this plugin has none".into(),
-        _ => format!("unknown setting; there are {}", known.join(", ")),
+    match did_you_mean(name, known.iter().map(String::as_str)) {
+        Some(meant) => format!("unknown setting; did you mean {meant}?"),
+        None if known.is_empty() => "unknown setting; this plugin has none".into(),
+        None => format!("unknown setting; there are {}", known.join(", ")),
     }
-}
-
-/// Levenshtein distance.
-fn edits(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let replace = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = replace.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

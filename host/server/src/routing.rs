@@ -1,7 +1,7 @@
 //! The task that owns the routing machine: drives it with the clock, writes down what it decides, wakes the outbox.
 //!
 //! Nothing is acknowledged, and nobody is told, before it is written down, and all that was decided before it. While
-//! writing fails, [`unwritten`] keeps what waits and tries again; the machine can be looked at all the time.
+//! writing fails, the module `unwritten` keeps what waits and tries again; the machine can be looked at all the time.
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -79,7 +79,7 @@ pub fn tell_routing(routing: RoutingHandle, tasks: Tasks) -> Arc<dyn Fn(DeadDeli
     })
 }
 
-/// Delivers until the token says stop. Then nothing more is begun, and what is under way has [`STOP_WAIT`] to end;
+/// Delivers until the token says stop. Then nothing more is begun, and what is under way has 4 s to end;
 /// what does not is sent again after the next start.
 pub async fn run(deps: DeliveryDeps, token: CancellationToken) {
     let mut under_way = JoinSet::new();
