@@ -1,7 +1,8 @@
 //! The engine: how guest code is compiled, and the clock by which its time is measured.
 
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use wasmtime::component::Component;
 use wasmtime::{Config, Engine};
@@ -15,6 +16,8 @@ use crate::registry::LoadError;
 const MEMORY_RESERVATION_BYTES: u64 = 32 << 20;
 /// Unmapped space behind each memory, which saves bounds checks for small offsets.
 const MEMORY_GUARD_BYTES: u64 = 64 << 10;
+/// How often a clock that stands still looks whether its engine is still there.
+const IDLE_CHECK: Duration = Duration::from_secs(1);
 /// Stack of guest code.
 const WASM_STACK_BYTES: usize = 512 << 10;
 /// Stack of a call, which holds that of the guest and of the host functions that it calls.
@@ -72,15 +75,53 @@ fn config() -> Config {
     config
 }
 
+/// Calls of guests that are under way, in this process. The clocks stand still while there are none: ticking without
+/// need was nearly all that an idle host did.
+static CALLS: Calls = Calls { under_way: Mutex::new(0), begun: Condvar::new() };
+
+struct Calls {
+    under_way: Mutex<usize>,
+    begun: Condvar,
+}
+
+/// A call that is under way until this is dropped.
+#[derive(Debug)]
+pub(crate) struct CallUnderWay(());
+
+impl CallUnderWay {
+    pub(crate) fn begin() -> Self {
+        let mut under_way = CALLS.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        *under_way += 1;
+        if *under_way == 1 {
+            CALLS.begun.notify_all();
+        }
+        Self(())
+    }
+}
+
+impl Drop for CallUnderWay {
+    fn drop(&mut self) {
+        *CALLS.under_way.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+    }
+}
+
+/// Waits until a call is under way, or for a while: then it is time to see whether the engine is still there.
+fn wait_for_a_call() {
+    let under_way = CALLS.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+    // A poisoned or spurious return only means one more look at the engine.
+    drop(CALLS.begun.wait_timeout_while(under_way, IDLE_CHECK, |calls| *calls == 0));
+}
+
 /// A thread of the operating system, not a task: the clock must tick while a guest keeps every worker busy.
 #[expect(clippy::disallowed_methods, reason = "this thread has no runtime, and does nothing but sleep")]
 fn start_clock(engine: &Engine) -> Result<(), LoadError> {
     let engine = engine.weak();
     let tick = move || {
-        while let Some(engine) = engine.upgrade() {
-            engine.increment_epoch();
-            drop(engine);
+        loop {
+            wait_for_a_call();
             thread::sleep(TICK);
+            let Some(engine) = engine.upgrade() else { return };
+            engine.increment_epoch();
         }
     };
     let spawned = thread::Builder::new().name("plugin-clock".into()).spawn(tick);

@@ -14,6 +14,7 @@ use wasmtime::{Engine, ResourceLimiter, Store, Trap, UpdateDeadline, WasmBacktra
 
 use crate::context::PluginContext;
 use crate::crash::{Crash, CrashCause};
+use crate::engine::CallUnderWay;
 use crate::limits::{CallLimits, Limits};
 use crate::outbound::Access;
 
@@ -125,6 +126,7 @@ pub(crate) async fn bounded<T>(
     limits: CallLimits,
     call: impl Future<Output = wasmtime::Result<T>>,
 ) -> Result<T, Stop> {
+    let _clock_ticks = CallUnderWay::begin();
     match timeout(limits.wall_clock, AssertUnwindSafe(call).catch_unwind()).await {
         Ok(Ok(Ok(value))) => Ok(value),
         Ok(Ok(Err(error))) => Err(Stop::Error(error)),
