@@ -15,43 +15,6 @@ fn list(findings: &[Finding]) -> String {
     findings.iter().map(|finding| format!("{finding}\n")).collect()
 }
 
-/// Runs an upstream script, which lies beside the repository; says so by name where it is not there.
-fn upstream(name: &str) -> Option<Report> {
-    let path = folder("../shared/conformance/promql/testdata").join(name);
-    if !path.exists() {
-        println!("ignored: {name}: no upstream data at {}", path.display());
-        return None;
-    }
-    Some(run_file(&path))
-}
-
-#[test]
-fn upstream_literals_pass() {
-    let Some(report) = upstream("literals.test") else {
-        return;
-    };
-    assert_passes(&report);
-    assert!(report.is_complete(), "{}", list(&report.skipped));
-}
-
-#[test]
-fn upstream_selectors_pass() {
-    let Some(report) = upstream("selectors.test") else {
-        return;
-    };
-    assert_passes(&report);
-    assert!(report.is_complete(), "{}", list(&report.skipped));
-}
-
-#[test]
-fn upstream_operators_pass_but_for_native_histograms() {
-    let Some(report) = upstream("operators.test") else {
-        return;
-    };
-    assert_passes(&report);
-    assert!(report.skipped.iter().all(|finding| finding.reason == "needs native histograms"));
-}
-
 #[test]
 fn own_cases_pass() {
     let folder = folder("tests/promql");
