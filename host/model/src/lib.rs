@@ -8,8 +8,10 @@ pub mod detector;
 pub mod device;
 pub mod duration;
 pub mod exposition;
+pub mod histogram;
 pub mod labels;
 pub mod matcher;
+pub mod number;
 pub mod query;
 pub mod receiver;
 pub mod sample;
@@ -18,9 +20,10 @@ pub mod time;
 pub mod yaml;
 
 pub use alert::{Alert, AlertStatus};
+pub use histogram::FloatHistogram;
 pub use labels::{Fingerprint, Label, Labels, LabelsBuilder};
 pub use matcher::{MatchOp, Matcher, RegexDialect};
-pub use query::{Appender, QueryError, Queryable, Series};
+pub use query::{Appender, QueryError, Queryable, Series, SeriesList};
 pub use sample::{Record, Sample, is_stale, stale_nan};
 pub use time::Timestamp;
 

@@ -1,8 +1,15 @@
 //! The syntax tree: an arena of nodes, children before parents, so that passes are loops and dropping never recurses.
 
+mod duration;
+mod operators;
+
 use std::sync::Arc;
 
 use bellwether_model::{Matcher, Timestamp};
+
+pub use duration::{DurationContext, DurationExpr, DurationId, Length, LengthError, LengthRole};
+pub(crate) use duration::{DurationNode, MAX_SECONDS};
+pub use operators::{Aggregate, AggregateOp, Binary, BinaryOp, Cardinality, VectorMatching};
 
 /// Bytes `start..end` of the query's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,12 +65,14 @@ impl ValueType {
 #[derive(Debug, Clone)]
 pub struct Ast {
     pub(crate) nodes: Vec<Node>,
+    pub(crate) durations: Vec<DurationNode>,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
     pub(crate) span: Span,
-    /// Longest way down to a leaf; limits the recursion of every pass.
+    /// Longest way down to a leaf, steps to the left side of an operator not counted; limits the recursion of every
+    /// pass, see [`crate::parser::MAX_DEPTH`].
     pub(crate) height: u16,
     pub(crate) value_type: ValueType,
     pub(crate) expr: Expr,
@@ -97,7 +106,24 @@ impl Ast {
 
     /// The same tree, wherever its nodes stand in their texts.
     pub fn same_tree(&self, other: &Self) -> bool {
+        let durations = |ast: &Self| ast.durations.iter().map(|node| node.expr).collect::<Vec<_>>();
         self.nodes.iter().map(|node| &node.expr).eq(other.nodes.iter().map(|node| &node.expr))
+            && durations(self) == durations(other)
+    }
+
+    /// The direct children of a node, in the order of the text.
+    pub fn children(&self, id: NodeId) -> impl Iterator<Item = NodeId> + use<'_> {
+        let (pair, list): ([Option<NodeId>; 2], &[NodeId]) = match self.expr(id) {
+            Expr::Number { .. } | Expr::String(_) | Expr::Selector(_) => ([None, None], &[]),
+            Expr::Window { selector: child, .. } | Expr::Unary { expr: child, .. } | Expr::Paren(child) => {
+                ([Some(*child), None], &[])
+            }
+            Expr::Subquery(subquery) => ([Some(subquery.expr), None], &[]),
+            Expr::Binary(binary) => ([Some(binary.left), Some(binary.right)], &[]),
+            Expr::Aggregate(aggregate) => ([aggregate.param, Some(aggregate.expr)], &[]),
+            Expr::Call { args, .. } => ([None, None], args),
+        };
+        pair.into_iter().flatten().chain(list.iter().copied())
     }
 
     /// The expression inside any number of parentheses.
@@ -127,8 +153,8 @@ pub enum Expr {
     Window {
         /// The selector.
         selector: NodeId,
-        /// Length in milliseconds, above 0.
-        range_ms: i64,
+        /// How far back it reaches.
+        range: Length,
     },
     /// `expr[1h:1m]`
     Subquery(Subquery),
@@ -159,11 +185,11 @@ impl PartialEq for Expr {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Number { value: a, duration: c }, Self::Number { value: b, duration: d }) => {
-                c == d && (a == b || a.is_nan() && b.is_nan())
+                c == d && same_number(*a, *b)
             }
             (Self::String(a), Self::String(b)) => a == b,
             (Self::Selector(a), Self::Selector(b)) => a == b,
-            (Self::Window { selector: a, range_ms: c }, Self::Window { selector: b, range_ms: d }) => {
+            (Self::Window { selector: a, range: c }, Self::Window { selector: b, range: d }) => {
                 (a, c) == (b, d)
             }
             (Self::Subquery(a), Self::Subquery(b)) => a == b,
@@ -177,22 +203,53 @@ impl PartialEq for Expr {
     }
 }
 
+fn same_number(a: f64, b: f64) -> bool {
+    a == b || a.is_nan() && b.is_nan()
+}
+
 /// Series by matchers, at a time.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Selector {
-    /// The name before or inside the braces; also among the matchers.
+    /// The name before the braces; also among the matchers. A quoted name inside the braces is only a matcher.
     pub name: Option<Arc<str>>,
     /// All conditions, with the one on `__name__` last if the name was given.
     pub matchers: Vec<Matcher>,
     /// `offset` and `@`.
     pub shift: Shift,
+    /// `anchored` and `smoothed`.
+    pub extension: Extension,
+}
+
+impl PartialEq for Selector {
+    /// The order of the matchers does not count: it is printed sorted, as Prometheus does.
+    fn eq(&self, other: &Self) -> bool {
+        fn sorted(matchers: &[Matcher]) -> Vec<String> {
+            let mut texts: Vec<String> = matchers.iter().map(Matcher::to_string).collect();
+            texts.sort_unstable();
+            texts
+        }
+        (&self.name, self.shift, self.extension) == (&other.name, other.shift, other.extension)
+            && (self.matchers == other.matchers || sorted(&self.matchers) == sorted(&other.matchers))
+    }
+}
+
+/// How a range selector treats its edges; experimental, see [`crate::Features::extended_range_selectors`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Extension {
+    /// The samples inside of the window.
+    #[default]
+    None,
+    /// `anchored`: also the last sample before the window, as its left edge.
+    Anchored,
+    /// `smoothed`: values at both edges, interpolated from the samples around them.
+    Smoothed,
 }
 
 /// `offset` and `@`: which time an expression looks at.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Shift {
-    /// Milliseconds back; negative looks forward. None when not written.
-    pub offset_ms: Option<i64>,
+    /// How far back; negative looks forward. None when not written, or written as 0.
+    pub offset: Option<Length>,
     /// A fixed time instead of the evaluation's.
     pub at: Option<AtTime>,
 }
@@ -213,212 +270,10 @@ pub enum AtTime {
 pub struct Subquery {
     /// What is evaluated.
     pub expr: NodeId,
-    /// Length of the window in milliseconds, above 0.
-    pub range_ms: i64,
-    /// Milliseconds between evaluations; none takes the engine's default.
-    pub step_ms: Option<i64>,
+    /// Length of the window.
+    pub range: Length,
+    /// From one evaluation to the next; none takes the engine's default.
+    pub step: Option<Length>,
     /// `offset` and `@`.
     pub shift: Shift,
-}
-
-/// A binary operator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is the operator of its name")]
-pub enum BinaryOp {
-    Add,
-    Sub,
-    Mul,
-    Div,
-    Mod,
-    Pow,
-    Atan2,
-    Equal,
-    NotEqual,
-    Greater,
-    GreaterOrEqual,
-    Less,
-    LessOrEqual,
-    And,
-    Or,
-    Unless,
-}
-
-impl BinaryOp {
-    /// As it is written.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Add => "+",
-            Self::Sub => "-",
-            Self::Mul => "*",
-            Self::Div => "/",
-            Self::Mod => "%",
-            Self::Pow => "^",
-            Self::Atan2 => "atan2",
-            Self::Equal => "==",
-            Self::NotEqual => "!=",
-            Self::Greater => ">",
-            Self::GreaterOrEqual => ">=",
-            Self::Less => "<",
-            Self::LessOrEqual => "<=",
-            Self::And => "and",
-            Self::Or => "or",
-            Self::Unless => "unless",
-        }
-    }
-
-    /// Whether it compares, and so filters unless `bool` follows.
-    pub const fn is_comparison(self) -> bool {
-        matches!(
-            self,
-            Self::Equal
-                | Self::NotEqual
-                | Self::Greater
-                | Self::GreaterOrEqual
-                | Self::Less
-                | Self::LessOrEqual
-        )
-    }
-
-    /// Whether it works on sets of series instead of on values.
-    pub const fn is_set(self) -> bool {
-        matches!(self, Self::And | Self::Or | Self::Unless)
-    }
-
-    /// How tightly it binds; larger is tighter.
-    pub(crate) const fn precedence(self) -> u8 {
-        match self {
-            Self::Or => 1,
-            Self::And | Self::Unless => 2,
-            _ if self.is_comparison() => 3,
-            Self::Add | Self::Sub => 4,
-            Self::Pow => 6,
-            _ => 5,
-        }
-    }
-}
-
-/// `left op right` with its modifiers.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Binary {
-    /// The operator.
-    pub op: BinaryOp,
-    /// Whether `bool` follows: compare to 0 and 1 instead of filtering.
-    pub returns_bool: bool,
-    /// Left side.
-    pub left: NodeId,
-    /// Right side.
-    pub right: NodeId,
-    /// How series find their partners.
-    pub matching: VectorMatching,
-}
-
-/// How many series of one side may match one of the other.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Cardinality {
-    /// No grouping modifier.
-    #[default]
-    OneToOne,
-    /// `group_left`
-    ManyToOne,
-    /// `group_right`
-    OneToMany,
-    /// Set operators.
-    ManyToMany,
-}
-
-/// Modifiers between a binary operator and its right side.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct VectorMatching {
-    /// Whether one was written at all.
-    pub explicit: bool,
-    /// Which sides may repeat.
-    pub cardinality: Cardinality,
-    /// `on(...)` instead of `ignoring(...)`.
-    pub on: bool,
-    /// The labels of `on` or `ignoring`.
-    pub labels: Vec<Arc<str>>,
-    /// Labels that a grouping takes over from the "one" side.
-    pub include: Vec<Arc<str>>,
-    /// Value for a missing series on the left.
-    pub fill_left: Option<f64>,
-    /// Value for a missing series on the right.
-    pub fill_right: Option<f64>,
-}
-
-/// An aggregation operator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is the operator of its name")]
-pub enum AggregateOp {
-    Sum,
-    Avg,
-    Count,
-    Min,
-    Max,
-    Group,
-    Stddev,
-    Stdvar,
-    Topk,
-    Bottomk,
-    Quantile,
-    CountValues,
-}
-
-impl AggregateOp {
-    /// All of them, for look-up by name.
-    pub(crate) const ALL: [Self; 12] = [
-        Self::Sum,
-        Self::Avg,
-        Self::Count,
-        Self::Min,
-        Self::Max,
-        Self::Group,
-        Self::Stddev,
-        Self::Stdvar,
-        Self::Topk,
-        Self::Bottomk,
-        Self::Quantile,
-        Self::CountValues,
-    ];
-
-    /// As it is written.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Sum => "sum",
-            Self::Avg => "avg",
-            Self::Count => "count",
-            Self::Min => "min",
-            Self::Max => "max",
-            Self::Group => "group",
-            Self::Stddev => "stddev",
-            Self::Stdvar => "stdvar",
-            Self::Topk => "topk",
-            Self::Bottomk => "bottomk",
-            Self::Quantile => "quantile",
-            Self::CountValues => "count_values",
-        }
-    }
-
-    /// The type of the parameter before the vector, for operators that take one.
-    pub const fn param_type(self) -> Option<ValueType> {
-        match self {
-            Self::Topk | Self::Bottomk | Self::Quantile => Some(ValueType::Scalar),
-            Self::CountValues => Some(ValueType::String),
-            _ => None,
-        }
-    }
-}
-
-/// `op by (labels) (param, expr)`
-#[derive(Debug, Clone, PartialEq)]
-pub struct Aggregate {
-    /// The operator.
-    pub op: AggregateOp,
-    /// What is aggregated.
-    pub expr: NodeId,
-    /// `topk`'s k, `quantile`'s φ, the label of `count_values`.
-    pub param: Option<NodeId>,
-    /// `without` instead of `by`.
-    pub without: bool,
-    /// The labels of `by` or `without`.
-    pub labels: Vec<Arc<str>>,
 }

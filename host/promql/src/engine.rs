@@ -1,35 +1,63 @@
 //! The engine: prepares queries and evaluates them at one time or over a range.
 //!
-//! An evaluation goes through the tree once, whatever the number of steps: each node gives one [`column::Column`] of
-//! values for each series, and each selector asks storage once for all steps. Names that an operation drops stay on
-//! the series until the end (Prometheus' delayed name removal), so that `label_replace` can still read them.
+//! An evaluation goes through the tree once, whatever the number of steps: each node gives a vector with a cell for each
+//! series at each step ([`vector`]), selectors and what is done to their values piece by piece ([`stage`]). Names that
+//! an operation drops stay on the series until the end (Prometheus' delayed name removal), so that `label_replace` can
+//! still read them. What many queries have in common is known once ([`plan`]) and evaluated once a tick ([`tick`]).
 
+mod absence;
 mod aggregate;
 mod arithmetic;
 mod binary;
+mod budget;
 mod call;
-mod column;
+mod counts;
+mod elementwise;
 mod evaluator;
+mod histogram_functions;
+mod info;
 mod invariant;
+mod join;
+mod matching;
+mod plan;
 mod plugin_call;
+mod range_result;
+mod relabel;
 mod select;
-mod special;
+mod sets;
+mod smoothed;
+mod sorting;
+mod stage;
+mod steps;
+mod tick;
+mod vector;
+mod window;
+mod window_call;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bellwether_model::time::millis;
-use bellwether_model::{Queryable, Sample, Series, Timestamp};
+use bellwether_model::{Queryable, Sample, Timestamp};
+use rustc_hash::FxHashSet;
 
-use crate::ast::ValueType;
-use crate::engine::column::{Column, is_absent};
-use crate::engine::evaluator::{Evaluated, Evaluator, Steps};
+use crate::ast::{NodeId, ValueType};
+use crate::engine::evaluator::{Evaluated, Evaluator, Scope};
+use crate::engine::plan::Interner;
+use crate::engine::stage::Stage;
+use crate::engine::steps::Steps;
+use crate::engine::vector::{Cell, Held, Vector};
 use crate::error::{EvalError, ParseError};
+use crate::features::Features;
 use crate::parser::parse;
 use crate::plugin::FunctionRegistry;
 use crate::query::Query;
-use crate::value::{Answer, InstantSample, Value};
+use crate::value::{Answer, InstantSample, SampleValue, Value};
+
+pub(crate) use invariant::TIME_DEPENDENT;
+pub(crate) use plan::Plan;
+pub use tick::Tick;
 
 /// How the engine evaluates; the defaults are Prometheus'.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,10 +66,18 @@ pub struct EngineOptions {
     pub lookback: Duration,
     /// Samples that one evaluation may hold at once, those read and those computed.
     pub max_samples: usize,
+    /// Bytes that intermediate results of one evaluation may take.
+    pub max_bytes: usize,
+    /// Series that one selector may ask for.
+    pub max_series: usize,
     /// Steps of one range query, and of one subquery.
     pub max_steps: usize,
     /// Step of a subquery that names none; Prometheus takes the global evaluation interval.
     pub subquery_step: Duration,
+    /// Parts of the language that Prometheus has behind feature flags.
+    pub features: Features,
+    /// Whether start timestamps of samples tell of counter resets (Prometheus' `use-start-timestamps`).
+    pub start_timestamps: bool,
 }
 
 impl Default for EngineOptions {
@@ -49,8 +85,12 @@ impl Default for EngineOptions {
         Self {
             lookback: Duration::from_secs(300),
             max_samples: 50_000_000,
+            max_bytes: 2 << 30,
+            max_series: 5_000_000,
             max_steps: 1_000_000,
             subquery_step: Duration::from_secs(60),
+            features: Features::default(),
+            start_timestamps: false,
         }
     }
 }
@@ -79,18 +119,25 @@ impl fmt::Debug for Limits<'_> {
 pub struct Engine {
     options: EngineOptions,
     functions: Arc<FunctionRegistry>,
+    interner: Arc<Interner>,
 }
 
 impl Engine {
     /// An engine without plugin functions.
     pub fn new(options: EngineOptions) -> Self {
-        Self { options, functions: Arc::default() }
+        Self { options, ..Self::default() }
     }
 
     /// The same engine with another set of plugin functions.
     #[must_use]
     pub fn with_functions(&self, functions: Arc<FunctionRegistry>) -> Self {
-        Self { options: self.options.clone(), functions }
+        Self { functions, ..self.clone() }
+    }
+
+    /// The same engine with other options.
+    #[must_use]
+    pub fn with_options(&self, options: EngineOptions) -> Self {
+        Self { options, ..self.clone() }
     }
 
     /// How it evaluates.
@@ -105,7 +152,9 @@ impl Engine {
 
     /// Parses a query, resolves its functions and checks its types, once for all evaluations.
     pub fn prepare(&self, text: &str) -> Result<Query, ParseError> {
-        Ok(Query::new(text, parse(text, &self.functions)?))
+        let ast = parse(text, self.options.features, &self.functions)?;
+        let plan = self.interner.plan(&ast);
+        Ok(Query::new(text, ast, plan))
     }
 
     /// The value of a query at one time.
@@ -121,13 +170,25 @@ impl Engine {
         at: Timestamp,
         limits: Limits<'_>,
     ) -> Result<Answer, EvalError> {
-        let steps = Steps { start: at.as_millis(), step: 1, count: 1 };
-        let evaluator = Evaluator::new(self, query, source, limits, (at, at), 0);
+        self.instant_in(&Tick::new(at), query, source, limits)
+    }
+
+    /// The value of a query at the time of a tick; takes over what other queries of the tick have found out.
+    pub fn instant_in(
+        &self,
+        tick: &Tick,
+        query: &Query,
+        source: &dyn Queryable,
+        limits: Limits<'_>,
+    ) -> Result<Answer, EvalError> {
+        let at = tick.at();
+        let scope = Scope { source, limits, tick: Some(tick), bounds: (at, at), step_ms: 0 };
+        let evaluator = Evaluator::new(self, query, scope)?;
         let root = query.ast().root();
         let value = if query.ast().value_type(root) == ValueType::Matrix {
-            Value::Matrix(evaluator.window_samples(root, at)?)
+            Value::Matrix(evaluator.window_samples(root, at.as_millis())?)
         } else {
-            instant_value(evaluator.eval(root, steps)?, at)?
+            instant_value(evaluator.eval(root, Steps::at(at.as_millis()))?, at)?
         };
         Ok(evaluator.into_answer(value))
     }
@@ -158,14 +219,13 @@ impl Engine {
         if matches!(value_type, ValueType::String | ValueType::Matrix) {
             return Err(EvalError::NotForRange(value_type.as_str()));
         }
-        let evaluator =
-            Evaluator::new(self, query, source, limits, (range.start, range.end), millis(range.step));
-        let columns = match evaluator.eval(root, steps)? {
-            Evaluated::Vector(columns) => column::without_dropped_names(columns)?,
-            Evaluated::Scalar(values) => vec![Column::scalar(values)],
-            Evaluated::String(_) => return Err(EvalError::NotForRange(ValueType::String.as_str())),
-        };
-        Ok(evaluator.into_answer(Value::Matrix(matrix(columns, steps))))
+        let bounds = (range.start, range.end);
+        let scope = Scope { source, limits, tick: None, bounds, step_ms: millis(range.step) };
+        let evaluator = Evaluator::new(self, query, scope)?;
+        let stage = evaluator.root_stage(root, steps)?;
+        let series = evaluator.matrix(&stage, steps)?;
+        drop(stage);
+        Ok(evaluator.into_answer(Value::Matrix(series)))
     }
 
     fn steps(&self, range: Range) -> Result<Steps, EvalError> {
@@ -176,12 +236,21 @@ impl Engine {
         if range.end < range.start {
             return Err(EvalError::BadRange("the end lies before the start"));
         }
-        let count = range.end.millis_since(range.start) / step;
-        let count = usize::try_from(count).unwrap_or(usize::MAX).saturating_add(1);
-        if count > self.options.max_steps {
-            return Err(EvalError::TooManySteps { limit: self.options.max_steps, needed: count });
+        let steps = Steps::between(range.start.as_millis(), range.end.as_millis(), step);
+        if steps.count > self.options.max_steps {
+            return Err(EvalError::TooManySteps { limit: self.options.max_steps, needed: steps.count });
         }
-        Ok(Steps { start: range.start.as_millis(), step, count })
+        Ok(steps)
+    }
+}
+
+impl<'a> Evaluator<'a> {
+    /// The whole query as a stage; a scalar is one series without labels.
+    fn root_stage(&self, root: NodeId, steps: Steps) -> Result<Stage<'a>, EvalError> {
+        if self.ast().value_type(root) == ValueType::Vector {
+            return self.stage(root, steps);
+        }
+        Ok(Stage::Whole(Held::Own(Vector::of_scalar(self.eval_scalar(root, steps)?))))
     }
 }
 
@@ -197,29 +266,25 @@ pub struct Range {
 }
 
 fn instant_value(evaluated: Evaluated, at: Timestamp) -> Result<Value, EvalError> {
-    Ok(match evaluated {
-        Evaluated::Scalar(values) => Value::Scalar(Sample::new(at, values[0])),
-        Evaluated::String(text) => Value::String { at, text: text.to_string() },
-        Evaluated::Vector(columns) => {
-            let present = columns.into_iter().filter(|column| !is_absent(column.values[0])).collect();
-            let columns = column::without_dropped_names(present)?;
-            let sample = |column: Column| InstantSample {
-                labels: column.labels,
-                sample: Sample::new(at, column.values[0]),
-            };
-            Value::Vector(columns.into_iter().map(sample).collect())
-        }
-    })
-}
-
-fn matrix(columns: Vec<Column>, steps: Steps) -> Vec<Series> {
-    let mut series: Vec<Series> = columns
-        .into_iter()
-        .map(|column| Series { samples: column.samples(steps).collect(), labels: column.labels })
-        .filter(|series| !series.samples.is_empty())
-        .collect();
-    series.sort_by(|a, b| a.labels.cmp(&b.labels));
-    series
+    let vector = match evaluated {
+        Evaluated::Scalar(values) => return Ok(Value::Scalar(Sample::new(at, values[0]))),
+        Evaluated::String(text) => return Ok(Value::String { at, text: text.to_string() }),
+        Evaluated::Vector(vector) => vector,
+    };
+    let mut samples = Vec::new();
+    for place in 0..vector.shape.len() {
+        let value = match vector.get(place, 0) {
+            Cell::Absent => continue,
+            Cell::Float(value) => SampleValue::Float(value),
+            Cell::Histogram(histogram) => SampleValue::Histogram(Arc::clone(histogram)),
+        };
+        samples.push(InstantSample { labels: vector.shape.final_labels(place), at, value });
+    }
+    let mut labels = FxHashSet::default();
+    if samples.len() > 1 && !samples.iter().all(|sample| labels.insert(&sample.labels)) {
+        return Err(EvalError::DuplicateLabelset);
+    }
+    Ok(Value::Vector(samples))
 }
 
 #[cfg(test)]

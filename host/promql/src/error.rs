@@ -5,7 +5,7 @@ use std::fmt;
 use bellwether_model::QueryError;
 use bellwether_model::detector::DetectorError;
 
-use crate::ast::Span;
+use crate::ast::{LengthError, Span};
 
 /// A text that is no PromQL, with the place. Prints as Prometheus does: `1:5: parse error: unexpected "="`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,21 +14,25 @@ pub struct ParseError {
     pub message: String,
     /// Which bytes of the text it is about.
     pub span: Span,
-    /// Line of the first byte, from 1.
+    /// Line of the first byte, from 1; 0 if the text is empty.
     pub line: usize,
-    /// Column of the first byte in that line, in bytes, from 1.
+    /// Column of the first byte in that line, in bytes, from 1; 0 if the text is empty.
     pub column: usize,
 }
 
 impl ParseError {
     pub(crate) fn new(text: &str, span: Span, message: impl Into<String>) -> Self {
-        let (line, column) = line_and_column(text, span.start as usize);
+        let (line, column) =
+            if text.is_empty() { (0, 0) } else { line_and_column(text, span.start as usize) };
         Self { message: message.into(), span, line, column }
     }
 }
 
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.line == 0 {
+            return write!(f, "unknown position: parse error: {}", self.message);
+        }
         write!(f, "{}:{}: parse error: {}", self.line, self.column, self.message)
     }
 }
@@ -47,12 +51,31 @@ pub(crate) fn line_and_column(text: &str, at: usize) -> (usize, usize) {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum EvalError {
     /// More samples at once than the engine allows.
-    #[error("query holds {needed} samples at once, {excess} more than the limit of {limit} (max_samples)",
+    #[error("query processing would load too many samples into memory in query execution: {needed} at once, {excess} \
+        more than the limit of {limit} (max_samples)",
         excess = needed.saturating_sub(*limit))]
     TooManySamples {
         /// The limit of [`crate::EngineOptions::max_samples`].
         limit: usize,
         /// How many there would have been when it was noticed.
+        needed: usize,
+    },
+    /// More memory for intermediate results than the engine allows.
+    #[error("query needs {needed} bytes for intermediate results, {excess} more than the limit of {limit} (max_bytes)",
+        excess = needed.saturating_sub(*limit))]
+    TooMuchMemory {
+        /// The limit of [`crate::EngineOptions::max_bytes`].
+        limit: usize,
+        /// How many there would have been when it was noticed.
+        needed: usize,
+    },
+    /// A selector that asks for more series than the engine allows.
+    #[error("selector finds {needed} series, {excess} more than the limit of {limit} (max_series)",
+        excess = needed.saturating_sub(*limit))]
+    TooManySeries {
+        /// The limit of [`crate::EngineOptions::max_series`].
+        limit: usize,
+        /// How many it finds.
         needed: usize,
     },
     /// A range query with more steps than the engine allows.
@@ -100,6 +123,9 @@ pub enum EvalError {
     /// A grouped match gives the same labels twice.
     #[error("multiple matches for labels: grouping labels must ensure unique matches")]
     AmbiguousGrouping,
+    /// A duration expression without a usable value.
+    #[error("{0}")]
+    Length(LengthError),
     /// An argument that cannot be used; worded as Prometheus does.
     #[error("{0}")]
     BadArgument(String),

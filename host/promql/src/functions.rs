@@ -1,90 +1,143 @@
-//! The built-in functions: names, types, and the kernels that compute one value.
+//! What the built-in functions compute: the kernels for one value or one window, by name.
 //!
 //! A kernel knows neither series nor steps. What looks at whole vectors (`absent`, `sort`, `label_replace`,
-//! `histogram_quantile`) is only named here and lives with the engine.
+//! `histogram_quantile`) is only named here and lives with the engine. Names and types of the arguments are in
+//! [`crate::signatures`].
 
 mod calendar;
 mod math;
 mod over_time;
 mod rate;
 
-pub(crate) mod histogram;
+/// Values between samples, for windows that look beyond their edges.
+pub(crate) mod extended {
+    pub(crate) use super::rate::extended::{interpolate, with_edges};
+    pub(crate) use super::rate::extended_histograms::interpolate as interpolate_histograms;
+}
+
 pub(crate) mod labels;
+pub(crate) mod native;
 
-use bellwether_model::{Sample, Timestamp};
+use std::sync::Arc;
 
-use crate::ast::ValueType::{self, Matrix, Scalar, String, Vector};
+use bellwether_model::FloatHistogram;
+use bellwether_model::query::Samples;
 
-/// A function that PromQL itself has.
-#[derive(Debug)]
-pub struct Builtin {
-    /// Its name.
-    pub name: &'static str,
-    /// Types of the arguments; the last one repeats where more are allowed.
-    pub args: &'static [ValueType],
-    /// How the number of arguments may differ from `args`.
-    arity: Arity,
-    /// What it gives.
-    pub returns: ValueType,
-    pub(crate) kernel: Kernel,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Arity {
-    Exact,
-    /// The last argument may be left out.
-    OptionalLast,
-    /// The last argument may be left out or repeated.
-    Repeated,
-}
-
-impl Builtin {
-    /// Fewest arguments.
-    pub fn required_args(&self) -> usize {
-        match self.arity {
-            Arity::Exact => self.args.len(),
-            Arity::OptionalLast | Arity::Repeated => self.args.len() - 1,
-        }
-    }
-
-    /// Most arguments; none where there is no limit.
-    pub fn most_args(&self) -> Option<usize> {
-        match self.arity {
-            Arity::Exact | Arity::OptionalLast => Some(self.args.len()),
-            Arity::Repeated => None,
-        }
-    }
-}
+use crate::annotations::{Metric, Remark};
+use crate::ast::Extension;
 
 /// The samples of one series in one window, oldest first, at least one, without stale markers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Window<'a> {
-    pub(crate) samples: &'a [Sample],
-    /// Where the window begins; a sample right there lies outside.
-    pub(crate) start: Timestamp,
+    /// Those inside of the window, and the ones around it that an extended window looks at.
+    pub(crate) samples: Samples<'a>,
+    /// Where the window begins, in Unix milliseconds; a sample right there lies outside.
+    pub(crate) start: i64,
     /// Where it ends; a sample right there lies inside.
-    pub(crate) end: Timestamp,
+    pub(crate) end: i64,
     /// The time of evaluation, which `offset` moves away from the window.
-    pub(crate) at: Timestamp,
+    pub(crate) at: i64,
+    /// Name of the metric, for remarks; empty where it has none.
+    pub(crate) metric: &'a str,
+    pub(crate) extension: Extension,
+    /// Whether start timestamps tell of counter resets.
+    pub(crate) use_start_times: bool,
 }
 
-type WindowKernel = fn(&Window<'_>, &[f64]) -> Option<f64>;
+impl Window<'_> {
+    fn metric(&self) -> Metric {
+        self.metric.into()
+    }
+
+    /// Length in seconds.
+    fn seconds(&self) -> f64 {
+        (self.end - self.start) as f64 / 1000.0
+    }
+
+    /// Says so and is true where there are floats as well as histograms.
+    fn is_mixed(&self, say: &mut Say<'_>) -> bool {
+        let mixed = !self.samples.times.is_empty() && !self.samples.histograms.is_empty();
+        if mixed {
+            say(Remark::MixedFloatsHistograms(self.metric()));
+        }
+        mixed
+    }
+
+    /// Since when each float counts; empty where that is unknown or not asked for.
+    fn counting_since(&self) -> &[i64] {
+        if self.use_start_times { self.samples.counting_since } else { &[] }
+    }
+}
+
+/// What a window comes to.
+#[derive(Debug)]
+pub(crate) enum WindowValue {
+    Float(f64),
+    Histogram(Arc<FloatHistogram>),
+}
+
+impl WindowValue {
+    fn histogram(histogram: FloatHistogram) -> Self {
+        Self::Histogram(Arc::new(histogram))
+    }
+}
+
+/// Takes remarks of kernels.
+pub(crate) type Say<'s> = dyn FnMut(Remark) + 's;
+
+/// Refuses number arguments, with the reason.
+type Check = fn(&[f64]) -> Result<(), String>;
+
+/// A function of a window and the number arguments.
+#[derive(Clone, Copy)]
+pub(crate) struct WindowFunction {
+    compute: Compute,
+    /// Refuses number arguments.
+    pub(crate) check: Option<Check>,
+    pub(crate) keeps_name: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Compute {
+    /// Of the floats; histograms beside them are ignored, which is worth a remark.
+    Floats(fn(&Window<'_>, &[f64]) -> Option<f64>),
+    /// Of everything.
+    All(fn(&Window<'_>, &[f64], &mut Say<'_>) -> Option<WindowValue>),
+}
+
+impl WindowFunction {
+    /// What the window comes to; none leaves the series out.
+    pub(crate) fn value(
+        &self,
+        window: &Window<'_>,
+        params: &[f64],
+        say: &mut Say<'_>,
+    ) -> Option<WindowValue> {
+        match self.compute {
+            Compute::All(compute) => compute(window, params, say),
+            Compute::Floats(_) if window.samples.times.is_empty() => None,
+            Compute::Floats(compute) => {
+                if !window.samples.histograms.is_empty() {
+                    say(Remark::HistogramsIgnoredInMixedRange(window.metric()));
+                }
+                compute(window, params).map(WindowValue::Float)
+            }
+        }
+    }
+}
 
 /// How a function computes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) enum Kernel {
-    /// A value from a window and the scalar arguments.
-    Window {
-        compute: WindowKernel,
-        /// Refuses scalar arguments.
-        check: fn(&[f64]) -> Result<(), std::string::String>,
-        keeps_name: bool,
-    },
-    /// A value from a value and the scalar arguments.
+    /// A value from a window and the number arguments.
+    Window(WindowFunction),
+    /// A float from a float and the number arguments.
     Element(fn(f64, &[f64]) -> Option<f64>),
-    /// A value from a Unix time in seconds; the time of evaluation where there is no argument.
+    /// A float from a native histogram.
+    OfHistogram(fn(&FloatHistogram) -> f64),
+    /// A float from a Unix time in seconds; the time of evaluation where there is no argument.
     Calendar(fn(i64) -> f64),
-    /// A number from scalars alone.
+    /// A number from numbers alone.
     Constant(fn(&[f64]) -> f64),
     /// Looks at more than one value.
     Special(Special),
@@ -95,7 +148,11 @@ pub(crate) enum Kernel {
 pub(crate) enum Special {
     Absent,
     AbsentOverTime,
+    End,
+    HistogramFraction,
     HistogramQuantile,
+    HistogramQuantiles,
+    Info,
     LabelJoin,
     LabelReplace,
     Range,
@@ -105,168 +162,131 @@ pub(crate) enum Special {
     SortByLabelDesc,
     SortDesc,
     Start,
-    End,
+    StartTimestamp,
     Step,
     Time,
     Timestamp,
     Vector,
 }
 
-/// The built-in function of that name.
-pub fn builtin(name: &str) -> Option<&'static Builtin> {
-    let place = BUILTINS.binary_search_by(|builtin| builtin.name.cmp(name)).ok()?;
-    BUILTINS.get(place)
+/// The kernel of a built-in function.
+pub(crate) fn kernel(name: &str) -> Option<(&'static str, Kernel)> {
+    let place = KERNELS.binary_search_by(|(known, _)| (*known).cmp(name)).ok()?;
+    KERNELS.get(place).copied()
 }
 
-/// All built-in functions, for completion and help.
-pub fn builtins() -> &'static [Builtin] {
-    BUILTINS
+const fn floats(compute: fn(&Window<'_>, &[f64]) -> Option<f64>) -> Kernel {
+    Kernel::Window(WindowFunction { compute: Compute::Floats(compute), check: None, keeps_name: false })
 }
 
-const fn window(name: &'static str, compute: WindowKernel) -> Builtin {
-    let kernel = Kernel::Window { compute, check: |_| Ok(()), keeps_name: false };
-    Builtin { name, args: &[Matrix], arity: Arity::Exact, returns: Vector, kernel }
+const fn all(compute: fn(&Window<'_>, &[f64], &mut Say<'_>) -> Option<WindowValue>) -> Kernel {
+    Kernel::Window(WindowFunction { compute: Compute::All(compute), check: None, keeps_name: false })
 }
 
-const fn window_with(
-    name: &'static str,
-    args: &'static [ValueType],
-    compute: WindowKernel,
-    check: fn(&[f64]) -> Result<(), std::string::String>,
-) -> Builtin {
-    let kernel = Kernel::Window { compute, check, keeps_name: false };
-    Builtin { name, args, arity: Arity::Exact, returns: Vector, kernel }
+/// One that gives back a sample of the series, which stays what it is called.
+const fn sample(compute: fn(&Window<'_>, &[f64], &mut Say<'_>) -> Option<WindowValue>) -> Kernel {
+    Kernel::Window(WindowFunction { compute: Compute::All(compute), check: None, keeps_name: true })
 }
 
-const fn window_named(name: &'static str, compute: WindowKernel) -> Builtin {
-    let kernel = Kernel::Window { compute, check: |_| Ok(()), keeps_name: true };
-    Builtin { name, args: &[Matrix], arity: Arity::Exact, returns: Vector, kernel }
+const fn smoothing() -> Kernel {
+    Kernel::Window(WindowFunction {
+        compute: Compute::Floats(over_time::smoothing),
+        check: Some(over_time::check_smoothing),
+        keeps_name: false,
+    })
 }
 
-const fn element(
-    name: &'static str,
-    args: &'static [ValueType],
-    compute: fn(f64, &[f64]) -> Option<f64>,
-) -> Builtin {
-    Builtin { name, args, arity: Arity::Exact, returns: Vector, kernel: Kernel::Element(compute) }
-}
-
-const fn calendar(name: &'static str, compute: fn(i64) -> f64) -> Builtin {
-    let kernel = Kernel::Calendar(compute);
-    Builtin { name, args: &[Vector], arity: Arity::OptionalLast, returns: Vector, kernel }
-}
-
-const fn constant(name: &'static str, args: &'static [ValueType], compute: fn(&[f64]) -> f64) -> Builtin {
-    Builtin { name, args, arity: Arity::Exact, returns: Scalar, kernel: Kernel::Constant(compute) }
-}
-
-const fn special(
-    name: &'static str,
-    args: &'static [ValueType],
-    arity: Arity,
-    returns: ValueType,
-    kernel: Special,
-) -> Builtin {
-    Builtin { name, args, arity, returns, kernel: Kernel::Special(kernel) }
-}
-
-const SMOOTHING: &[ValueType] = &[Matrix, Scalar, Scalar];
-
-static BUILTINS: &[Builtin] = &[
-    element("abs", &[Vector], |v, _| Some(v.abs())),
-    special("absent", &[Vector], Arity::Exact, Vector, Special::Absent),
-    special("absent_over_time", &[Matrix], Arity::Exact, Vector, Special::AbsentOverTime),
-    element("acos", &[Vector], |v, _| Some(v.acos())),
-    element("acosh", &[Vector], |v, _| Some(v.acosh())),
-    element("asin", &[Vector], |v, _| Some(v.asin())),
-    element("asinh", &[Vector], |v, _| Some(v.asinh())),
-    element("atan", &[Vector], |v, _| Some(v.atan())),
-    element("atanh", &[Vector], |v, _| Some(v.atanh())),
-    window("avg_over_time", over_time::avg),
-    element("ceil", &[Vector], |v, _| Some(v.ceil())),
-    window("changes", over_time::changes),
-    element("clamp", &[Vector, Scalar, Scalar], math::clamp),
-    element("clamp_max", &[Vector, Scalar], |v, max| Some(math::min(v, max[0]))),
-    element("clamp_min", &[Vector, Scalar], |v, min| Some(math::max(v, min[0]))),
-    element("cos", &[Vector], |v, _| Some(v.cos())),
-    element("cosh", &[Vector], |v, _| Some(v.cosh())),
-    window("count_over_time", |w, _| Some(w.samples.len() as f64)),
-    calendar("day_of_month", calendar::day_of_month),
-    calendar("day_of_week", calendar::day_of_week),
-    calendar("day_of_year", calendar::day_of_year),
-    calendar("days_in_month", calendar::days_in_month),
-    element("deg", &[Vector], |v, _| Some(v * 180.0 / std::f64::consts::PI)),
-    window("delta", rate::delta),
-    window("deriv", rate::deriv),
-    window_with("double_exponential_smoothing", SMOOTHING, over_time::smoothing, over_time::check_smoothing),
-    special("end", &[], Arity::Exact, Scalar, Special::End),
-    element("exp", &[Vector], |v, _| Some(v.exp())),
-    window_named("first_over_time", |w, _| w.samples.first().map(|sample| sample.value)),
-    element("floor", &[Vector], |v, _| Some(v.floor())),
-    special("histogram_quantile", &[Scalar, Vector], Arity::Exact, Vector, Special::HistogramQuantile),
-    window_with("holt_winters", SMOOTHING, over_time::smoothing, over_time::check_smoothing),
-    calendar("hour", calendar::hour),
-    window("idelta", rate::idelta),
-    window("increase", rate::increase),
-    window("irate", rate::irate),
-    special("label_join", &[Vector, String, String, String], Arity::Repeated, Vector, Special::LabelJoin),
-    special(
-        "label_replace",
-        &[Vector, String, String, String, String],
-        Arity::Exact,
-        Vector,
-        Special::LabelReplace,
-    ),
-    window_named("last_over_time", |w, _| w.samples.last().map(|sample| sample.value)),
-    element("ln", &[Vector], |v, _| Some(v.ln())),
-    element("log10", &[Vector], |v, _| Some(v.log10())),
-    element("log2", &[Vector], |v, _| Some(v.log2())),
-    window("mad_over_time", over_time::mad),
-    constant("max_of", &[Scalar, Scalar], |v| math::max(v[0], v[1])),
-    window("max_over_time", over_time::max),
-    constant("min_of", &[Scalar, Scalar], |v| math::min(v[0], v[1])),
-    window("min_over_time", over_time::min),
-    calendar("minute", calendar::minute),
-    calendar("month", calendar::month),
-    constant("pi", &[], |_| std::f64::consts::PI),
-    window_with("predict_linear", &[Matrix, Scalar], rate::predict_linear, |_| Ok(())),
-    window("present_over_time", |_, _| Some(1.0)),
-    window_with("quantile_over_time", &[Scalar, Matrix], over_time::quantile, |_| Ok(())),
-    element("rad", &[Vector], |v, _| Some(v * std::f64::consts::PI / 180.0)),
-    special("range", &[], Arity::Exact, Scalar, Special::Range),
-    window("rate", rate::rate),
-    window("resets", over_time::resets),
-    Builtin {
-        name: "round",
-        args: &[Vector, Scalar],
-        arity: Arity::OptionalLast,
-        returns: Vector,
-        kernel: Kernel::Element(math::round),
-    },
-    special("scalar", &[Vector], Arity::Exact, Scalar, Special::Scalar),
-    element("sgn", &[Vector], math::sgn),
-    element("sin", &[Vector], |v, _| Some(v.sin())),
-    element("sinh", &[Vector], |v, _| Some(v.sinh())),
-    special("sort", &[Vector], Arity::Exact, Vector, Special::Sort),
-    special("sort_by_label", &[Vector, String], Arity::Repeated, Vector, Special::SortByLabel),
-    special("sort_by_label_desc", &[Vector, String], Arity::Repeated, Vector, Special::SortByLabelDesc),
-    special("sort_desc", &[Vector], Arity::Exact, Vector, Special::SortDesc),
-    element("sqrt", &[Vector], |v, _| Some(v.sqrt())),
-    special("start", &[], Arity::Exact, Scalar, Special::Start),
-    window("stddev_over_time", over_time::stddev),
-    window("stdvar_over_time", over_time::stdvar),
-    special("step", &[], Arity::Exact, Scalar, Special::Step),
-    window("sum_over_time", over_time::sum),
-    element("tan", &[Vector], |v, _| Some(v.tan())),
-    element("tanh", &[Vector], |v, _| Some(v.tanh())),
-    special("time", &[], Arity::Exact, Scalar, Special::Time),
-    special("timestamp", &[Vector], Arity::Exact, Vector, Special::Timestamp),
-    window("ts_of_first_over_time", |w, _| w.samples.first().map(|sample| sample.at.as_secs_f64())),
-    window("ts_of_last_over_time", |w, _| w.samples.last().map(|sample| sample.at.as_secs_f64())),
-    window("ts_of_max_over_time", over_time::time_of_max),
-    window("ts_of_min_over_time", over_time::time_of_min),
-    special("vector", &[Scalar], Arity::Exact, Vector, Special::Vector),
-    calendar("year", calendar::year),
+static KERNELS: &[(&str, Kernel)] = &[
+    ("abs", Kernel::Element(|v, _| Some(v.abs()))),
+    ("absent", Kernel::Special(Special::Absent)),
+    ("absent_over_time", Kernel::Special(Special::AbsentOverTime)),
+    ("acos", Kernel::Element(|v, _| Some(v.acos()))),
+    ("acosh", Kernel::Element(|v, _| Some(v.acosh()))),
+    ("asin", Kernel::Element(|v, _| Some(v.asin()))),
+    ("asinh", Kernel::Element(|v, _| Some(v.asinh()))),
+    ("atan", Kernel::Element(|v, _| Some(v.atan()))),
+    ("atanh", Kernel::Element(|v, _| Some(v.atanh()))),
+    ("avg_over_time", all(over_time::avg)),
+    ("ceil", Kernel::Element(|v, _| Some(v.ceil()))),
+    ("changes", all(over_time::changes)),
+    ("clamp", Kernel::Element(math::clamp)),
+    ("clamp_max", Kernel::Element(|v, max| math::clamp(v, &[f64::NEG_INFINITY, max[0]]))),
+    ("clamp_min", Kernel::Element(|v, min| math::clamp(v, &[min[0], f64::INFINITY]))),
+    ("cos", Kernel::Element(|v, _| Some(v.cos()))),
+    ("cosh", Kernel::Element(|v, _| Some(v.cosh()))),
+    ("count_over_time", all(over_time::count)),
+    ("day_of_month", Kernel::Calendar(calendar::day_of_month)),
+    ("day_of_week", Kernel::Calendar(calendar::day_of_week)),
+    ("day_of_year", Kernel::Calendar(calendar::day_of_year)),
+    ("days_in_month", Kernel::Calendar(calendar::days_in_month)),
+    ("deg", Kernel::Element(|v, _| Some(v * 180.0 / std::f64::consts::PI))),
+    ("delta", all(rate::delta)),
+    ("deriv", floats(rate::deriv)),
+    ("double_exponential_smoothing", smoothing()),
+    ("end", Kernel::Special(Special::End)),
+    ("exp", Kernel::Element(|v, _| Some(v.exp()))),
+    ("first_over_time", sample(over_time::first)),
+    ("floor", Kernel::Element(|v, _| Some(v.floor()))),
+    ("histogram_avg", Kernel::OfHistogram(|h| h.sum / h.count)),
+    ("histogram_count", Kernel::OfHistogram(|h| h.count)),
+    ("histogram_fraction", Kernel::Special(Special::HistogramFraction)),
+    ("histogram_quantile", Kernel::Special(Special::HistogramQuantile)),
+    ("histogram_quantiles", Kernel::Special(Special::HistogramQuantiles)),
+    ("histogram_stddev", Kernel::OfHistogram(native::standard_deviation)),
+    ("histogram_stdvar", Kernel::OfHistogram(native::variance)),
+    ("histogram_sum", Kernel::OfHistogram(|h| h.sum)),
+    ("hour", Kernel::Calendar(calendar::hour)),
+    ("idelta", all(rate::idelta)),
+    ("increase", all(rate::increase)),
+    ("info", Kernel::Special(Special::Info)),
+    ("irate", all(rate::irate)),
+    ("label_join", Kernel::Special(Special::LabelJoin)),
+    ("label_replace", Kernel::Special(Special::LabelReplace)),
+    ("last_over_time", sample(over_time::last)),
+    ("ln", Kernel::Element(|v, _| Some(v.ln()))),
+    ("log10", Kernel::Element(|v, _| Some(v.log10()))),
+    ("log2", Kernel::Element(|v, _| Some(v.log2()))),
+    ("mad_over_time", floats(over_time::mad)),
+    ("max_of", Kernel::Constant(|v| math::max(v[0], v[1]))),
+    ("max_over_time", floats(over_time::max)),
+    ("min_of", Kernel::Constant(|v| math::min(v[0], v[1]))),
+    ("min_over_time", floats(over_time::min)),
+    ("minute", Kernel::Calendar(calendar::minute)),
+    ("month", Kernel::Calendar(calendar::month)),
+    ("pi", Kernel::Constant(|_| std::f64::consts::PI)),
+    ("predict_linear", floats(rate::predict_linear)),
+    ("present_over_time", all(|_, _, _| Some(WindowValue::Float(1.0)))),
+    ("quantile_over_time", all(over_time::quantile)),
+    ("rad", Kernel::Element(|v, _| Some(v * std::f64::consts::PI / 180.0))),
+    ("range", Kernel::Special(Special::Range)),
+    ("rate", all(rate::rate)),
+    ("resets", all(over_time::resets)),
+    ("round", Kernel::Element(math::round)),
+    ("scalar", Kernel::Special(Special::Scalar)),
+    ("sgn", Kernel::Element(math::sgn)),
+    ("sin", Kernel::Element(|v, _| Some(v.sin()))),
+    ("sinh", Kernel::Element(|v, _| Some(v.sinh()))),
+    ("sort", Kernel::Special(Special::Sort)),
+    ("sort_by_label", Kernel::Special(Special::SortByLabel)),
+    ("sort_by_label_desc", Kernel::Special(Special::SortByLabelDesc)),
+    ("sort_desc", Kernel::Special(Special::SortDesc)),
+    ("sqrt", Kernel::Element(|v, _| Some(v.sqrt()))),
+    ("start", Kernel::Special(Special::Start)),
+    ("start_timestamp", Kernel::Special(Special::StartTimestamp)),
+    ("stddev_over_time", floats(over_time::stddev)),
+    ("stdvar_over_time", floats(over_time::stdvar)),
+    ("step", Kernel::Special(Special::Step)),
+    ("sum_over_time", all(over_time::sum)),
+    ("tan", Kernel::Element(|v, _| Some(v.tan()))),
+    ("tanh", Kernel::Element(|v, _| Some(v.tanh()))),
+    ("time", Kernel::Special(Special::Time)),
+    ("timestamp", Kernel::Special(Special::Timestamp)),
+    ("ts_of_first_over_time", all(over_time::time_of_first)),
+    ("ts_of_last_over_time", all(over_time::time_of_last)),
+    ("ts_of_max_over_time", floats(over_time::time_of_max)),
+    ("ts_of_min_over_time", floats(over_time::time_of_min)),
+    ("vector", Kernel::Special(Special::Vector)),
+    ("year", Kernel::Calendar(calendar::year)),
 ];
 
 #[cfg(test)]
@@ -275,6 +295,14 @@ mod tests {
 
     #[test]
     fn names_are_sorted_for_the_search() {
-        assert!(BUILTINS.windows(2).all(|pair| pair[0].name < pair[1].name));
+        assert!(KERNELS.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    }
+
+    #[test]
+    fn each_signature_has_a_kernel_and_each_kernel_a_signature() {
+        let kernels: Vec<&str> = KERNELS.iter().map(|(name, _)| *name).collect();
+        let signatures: Vec<&str> =
+            crate::signatures::signatures().iter().map(|signature| signature.name).collect();
+        assert_eq!(kernels, signatures);
     }
 }

@@ -1,5 +1,5 @@
-//! PromQL as Prometheus 3 speaks it, over floats: parser, printer, engine, functions, and the runner for upstream's
-//! `*.test` format.
+//! PromQL as Prometheus 3 speaks it, over floats and native histograms: parser, printer, engine, functions, and the
+//! runner for upstream's `*.test` format.
 //!
 //! Text goes through [`parse`] (lexer, Pratt parser, type check) into an arena [`Ast`] with a byte span on each node;
 //! [`Engine::prepare`] resolves its functions once, and [`Engine::instant`] and [`Engine::range`] evaluate it over any
@@ -17,29 +17,36 @@
 //! let engine = Engine::default();
 //! let query = engine.prepare("device_temperature_celsius > 85")?;
 //! let answer = engine.instant(&query, &store, now)?;
-//! assert_eq!(answer.value.as_vector().unwrap()[0].sample.value, 91.5);
+//! assert_eq!(answer.value.as_vector().unwrap()[0].value.as_float(), Some(91.5));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! Nothing here reads a clock, a file or a socket: times are arguments, cancellation is a closure in [`Limits`].
 
+mod annotations;
 pub mod ast;
 mod engine;
 pub mod error;
-pub mod functions;
+mod features;
+mod functions;
 mod lexer;
 mod parser;
 pub mod plugin;
+mod pretty;
 mod printer;
 pub mod query;
+mod signatures;
 mod statistics;
 pub mod testing;
 pub mod value;
 
 pub use ast::{Ast, Expr, NodeId, Span, ValueType};
-pub use engine::{Engine, EngineOptions, Limits, Range};
+pub use engine::{Engine, EngineOptions, Limits, Range, Tick};
 pub use error::{EvalError, ParseError};
+pub use features::Features;
 pub use parser::parse;
 pub use plugin::{FunctionRegistry, PluginFunction, RegisterError};
+pub use pretty::pretty;
 pub use query::{Query, Signal};
-pub use value::{Answer, InstantSample, Value};
+pub use signatures::{Signature, signature, signatures};
+pub use value::{Answer, InstantSample, QueryStats, RangeSeries, SampleValue, Value};

@@ -11,8 +11,7 @@ use std::sync::Arc;
 use bellwether_model::Timestamp;
 use bellwether_model::detector::{DetectorError, DetectorFunction, Verdicts, WindowMatrix};
 
-use crate::functions;
-use crate::parser::is_reserved_word;
+use crate::parser::words::is_reserved;
 
 /// Range vectors that one plugin function may take.
 const MAX_WINDOWS: u8 = 2;
@@ -100,7 +99,7 @@ fn check_signature(signature: &DetectorFunction) -> Result<(), RegisterError> {
     if !bellwether_model::labels::is_classic_label_name(&name) {
         return Err(RegisterError::BadName(name));
     }
-    if functions::builtin(&name).is_some() || is_reserved_word(&name) {
+    if crate::signatures::signature(&name).is_some() || is_reserved(&name) {
         return Err(RegisterError::Reserved(name));
     }
     if signature.windows == 0 || signature.windows > MAX_WINDOWS {

@@ -2,6 +2,8 @@
 //!
 //! No function here takes an empty slice.
 
+pub(crate) mod histograms;
+
 /// A sum with Kahan's and Neumaier's compensation.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct KahanSum {
@@ -26,8 +28,17 @@ impl KahanSum {
         if self.sum.is_infinite() { self.sum } else { self.sum + self.compensation }
     }
 
+    /// A sum that begins with a value.
+    pub(crate) fn of(first: f64) -> Self {
+        Self { sum: first, compensation: 0.0 }
+    }
+
     fn scaled(self, by: f64) -> Self {
         Self { sum: self.sum * by, compensation: self.compensation * by }
+    }
+
+    fn divided(self, by: f64) -> Self {
+        Self { sum: self.sum / by, compensation: self.compensation / by }
     }
 }
 
@@ -37,28 +48,73 @@ pub(crate) fn sum(values: &[f64]) -> f64 {
     sum.total()
 }
 
-/// The mean; goes over to an incremental mean where the sum would overflow, as Prometheus 3.
-pub(crate) fn mean(values: &[f64]) -> f64 {
-    let mut sum = KahanSum { sum: values[0], compensation: 0.0 };
-    for (at, &value) in values.iter().enumerate().skip(1) {
-        let mut next = sum;
-        next.add(value);
-        if next.sum.is_infinite() {
-            return incremental_mean(sum.scaled(1.0 / at as f64), at, &values[at..]);
-        }
-        sum = next;
-    }
-    let count = values.len() as f64;
-    sum.sum / count + sum.compensation / count
+/// A mean that grows; goes over to an incremental mean where the sum would overflow, as Prometheus 3.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mean {
+    /// The sum, or the mean itself once `incremental`.
+    sum: KahanSum,
+    count: f64,
+    incremental: bool,
 }
 
-fn incremental_mean(mut mean: KahanSum, seen: usize, rest: &[f64]) -> f64 {
-    for (at, value) in rest.iter().enumerate() {
-        let count = (seen + at + 1) as f64;
-        mean = mean.scaled((count - 1.0) / count);
-        mean.add(value / count);
+impl Mean {
+    pub(crate) fn of(first: f64) -> Self {
+        Self { sum: KahanSum::of(first), count: 1.0, incremental: false }
     }
-    mean.sum + mean.compensation
+
+    pub(crate) fn add(&mut self, value: f64) {
+        self.count += 1.0;
+        if !self.incremental {
+            let mut next = self.sum;
+            next.add(value);
+            if !next.sum.is_infinite() {
+                self.sum = next;
+                return;
+            }
+            self.incremental = true;
+            self.sum = self.sum.divided(self.count - 1.0);
+        }
+        self.sum = self.sum.scaled((self.count - 1.0) / self.count);
+        self.sum.add(value / self.count);
+    }
+
+    pub(crate) fn value(self) -> f64 {
+        let KahanSum { sum, compensation } = self.sum;
+        if self.incremental { sum + compensation } else { sum / self.count + compensation / self.count }
+    }
+}
+
+/// The mean.
+pub(crate) fn mean(values: &[f64]) -> f64 {
+    let mut mean = Mean::of(values[0]);
+    values[1..].iter().for_each(|&value| mean.add(value));
+    mean.value()
+}
+
+/// A population variance that grows, by Welford's method.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Variance {
+    mean: f64,
+    squares: f64,
+    count: f64,
+}
+
+impl Variance {
+    /// As Prometheus' aggregations: without compensation, and undefined from the start where the first value is.
+    pub(crate) fn of(first: f64) -> Self {
+        Self { mean: first, squares: if first.is_finite() { 0.0 } else { f64::NAN }, count: 1.0 }
+    }
+
+    pub(crate) fn add(&mut self, value: f64) {
+        self.count += 1.0;
+        let delta = value - self.mean;
+        self.mean += delta / self.count;
+        self.squares += delta * (value - self.mean);
+    }
+
+    pub(crate) fn value(self) -> f64 {
+        self.squares / self.count
+    }
 }
 
 /// The population variance, by Welford's method.

@@ -1,9 +1,11 @@
 //! What an evaluation gives back.
 
-use bellwether_model::{Labels, Sample, Series, Timestamp};
+use std::sync::Arc;
+
+use bellwether_model::{FloatHistogram, Labels, Sample, Timestamp};
 
 /// The result of a query together with what should be said about it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Answer {
     /// The result itself.
     pub value: Value,
@@ -11,10 +13,23 @@ pub struct Answer {
     pub warnings: Vec<String>,
     /// Things worth knowing: `PromQL info: … (1:5)`. Each once.
     pub infos: Vec<String>,
+    /// What it took.
+    pub stats: QueryStats,
+}
+
+/// How much an evaluation looked at, as Prometheus counts it: a histogram as several samples, by its size.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct QueryStats {
+    /// Samples that selectors and windows saw, those seen at several steps each time.
+    pub total_samples: u64,
+    /// Most samples that were held at once.
+    pub peak_samples: u64,
+    /// `total_samples` of each step; empty for what was evaluated once for all steps.
+    pub samples_per_step: Vec<(Timestamp, u64)>,
 }
 
 /// One result, by the type of the expression.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Value {
     /// One number without labels.
     Scalar(Sample),
@@ -28,7 +43,7 @@ pub enum Value {
     /// One sample for each series, all at the time of evaluation; in the order that `sort` and `topk` made.
     Vector(Vec<InstantSample>),
     /// Many samples for each series, sorted by labels.
-    Matrix(Vec<Series>),
+    Matrix(Vec<RangeSeries>),
 }
 
 impl Value {
@@ -41,11 +56,43 @@ impl Value {
     }
 }
 
+/// A float or a native histogram.
+#[derive(Debug, Clone)]
+pub enum SampleValue {
+    /// A number.
+    Float(f64),
+    /// A native histogram.
+    Histogram(Arc<FloatHistogram>),
+}
+
+impl SampleValue {
+    /// The number; none for a histogram.
+    pub fn as_float(&self) -> Option<f64> {
+        match self {
+            Self::Float(value) => Some(*value),
+            Self::Histogram(_) => None,
+        }
+    }
+}
+
 /// One member of an instant vector.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct InstantSample {
     /// Its labels, with `__name__` where the expression keeps it.
     pub labels: Labels,
-    /// Time of evaluation and value.
-    pub sample: Sample,
+    /// Time of evaluation.
+    pub at: Timestamp,
+    /// What it is.
+    pub value: SampleValue,
+}
+
+/// One series of a matrix: what it was at each time.
+#[derive(Debug, Clone)]
+pub struct RangeSeries {
+    /// Its labels, with `__name__` where the expression keeps it.
+    pub labels: Labels,
+    /// The numbers, oldest first.
+    pub floats: Vec<Sample>,
+    /// The native histograms, oldest first.
+    pub histograms: Vec<(Timestamp, Arc<FloatHistogram>)>,
 }

@@ -181,7 +181,7 @@ impl AlertingRule {
             if !seen.insert(labels.clone()) {
                 return Err(RuleError::DuplicateResult);
             }
-            fresh.push((labels, annotations, sample.sample.value));
+            fresh.push((labels, annotations, value_of(sample)));
         }
         for (labels, annotations, value) in fresh {
             let known = self.active.get_mut(&labels).filter(|alert| alert.state.is_active());
@@ -202,7 +202,7 @@ impl AlertingRule {
             labels: &sample.labels,
             external_labels: env.external_labels,
             external_url: env.external_url,
-            value: sample.sample.value,
+            value: value_of(sample),
         };
         let query = |text: &str, at: Timestamp| env.evaluator.evaluate_text(text, at);
         let expand = |template: &TextTemplate| {
@@ -227,6 +227,9 @@ impl AlertingRule {
     ) {
         let valid_for = RESEND_DELAY.max(group.interval) * VALIDITY_FACTOR;
         let written_at = at - group.query_offset;
+        if self.active.is_empty() {
+            return;
+        }
         let generator_url = env.generator_url(self.query.text());
         for alert in self.active.values_mut() {
             if alert.state.is_active() {
@@ -239,6 +242,11 @@ impl AlertingRule {
         }
         outcome.alerts.sort_by(|a, b| a.labels.cmp(&b.labels));
     }
+}
+
+/// The number that an alert is about; 0 for a native histogram, as in Prometheus.
+fn value_of(sample: &InstantSample) -> f64 {
+    sample.value.as_float().unwrap_or(0.0)
 }
 
 impl ActiveAlert {

@@ -1,11 +1,12 @@
 //! A rule group at work: its rules are evaluated in order, each one sees what the ones before it wrote.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bellwether_model::query::AppendError;
 use bellwether_model::state::StoredRuleAlert;
 use bellwether_model::{Alert, Appender, Labels, Record, Timestamp, stale_nan};
-use bellwether_promql::{InstantSample, Query};
+use bellwether_promql::{InstantSample, Query, Tick};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::alerting::{AlertingRule, Transition};
@@ -22,6 +23,11 @@ pub enum RuleError {
     /// Two results have the same labels once the rule's own are set.
     #[error("vector contains metrics with the same labelset after applying rule labels")]
     DuplicateResult,
+    /// A result that is a native histogram, which samples in storage cannot be.
+    #[error(
+        "the result is a native histogram, and only floats can be recorded; take histogram_count, histogram_sum or histogram_quantile of it"
+    )]
+    HistogramResult,
     /// More results than the group allows.
     #[error("exceeded limit of {limit} with {count} results")]
     Limit {
@@ -37,8 +43,13 @@ pub enum RuleError {
 
 /// Who evaluates expressions: our engine, or another one.
 pub trait Evaluator: Sync {
-    /// The instant vector of a rule's expression; a scalar counts as one sample without labels.
-    fn evaluate(&self, query: &Query, at: Timestamp) -> Result<Vec<InstantSample>, RuleError>;
+    /// What the rules that are evaluated at one time have in common.
+    fn tick(&self, at: Timestamp) -> Arc<Tick> {
+        Arc::new(Tick::new(at))
+    }
+
+    /// The instant vector of a rule's expression at the time of a tick; a scalar counts as one sample without labels.
+    fn evaluate(&self, query: &Query, tick: &Tick) -> Result<Vec<InstantSample>, RuleError>;
 
     /// The instant vector of an expression inside a template.
     fn evaluate_text(&self, expression: &str, at: Timestamp) -> Result<Vec<(Labels, f64)>, String>;
@@ -253,9 +264,12 @@ impl Group {
         let started = (env.stopwatch)();
         let mut evaluation = Evaluation::default();
         let spec = &self.spec;
+        // `query_offset` moves what is looked at and what is written; the state of alerts counts from `at`, as in
+        // Prometheus 3.
+        let tick = env.evaluator.tick(at - spec.query_offset);
         for rule in &mut self.rules {
             let rule_started = (env.stopwatch)();
-            let result = evaluate_rule(rule, spec, at, env, &mut evaluation);
+            let result = evaluate_rule(rule, spec, (at, &tick), env, &mut evaluation);
             rule.status = RuleStatus {
                 health: match result {
                     Ok(()) => Health::Good,
@@ -283,16 +297,15 @@ impl Group {
     }
 }
 
-/// `query_offset` moves what is looked at and what is written; the state of alerts counts from `at`, as in Prometheus 3.
 fn evaluate_rule(
     rule: &mut Rule,
     spec: &RuleGroupSpec,
-    at: Timestamp,
+    (at, tick): (Timestamp, &Tick),
     env: &GroupEnv<'_>,
     evaluation: &mut Evaluation,
 ) -> Result<(), RuleError> {
-    let query_at = at - spec.query_offset;
-    let result = env.evaluator.evaluate(rule.query(), query_at)?;
+    let query_at = tick.at();
+    let result = env.evaluator.evaluate(rule.query(), tick)?;
     check_limit(spec.limit, result.len(), rule)?;
     let records = match &mut rule.kind {
         RuleKind::Recording(recording) => recording.records(&result, query_at)?,
@@ -306,7 +319,10 @@ fn evaluate_rule(
             outcome.records
         }
     };
-    evaluation.samples += write(rule, records, query_at, env.appender)?;
+    let (written, names) = write(rule, records, query_at, env.appender)?;
+    evaluation.samples += written;
+    // The rules after this one see what it wrote.
+    names.iter().for_each(|name| tick.wrote(name));
     Ok(())
 }
 
@@ -321,16 +337,22 @@ fn check_limit(limit: usize, count: usize, rule: &mut Rule) -> Result<(), RuleEr
     Err(RuleError::Limit { limit, count })
 }
 
-/// Writes what a rule returned, and stale markers for what it returned the last time but not now.
+/// Writes what a rule returned, and stale markers for what it returned the last time but not now. Returns how many
+/// samples were written, of which metrics.
 fn write(
     rule: &mut Rule,
     mut records: Vec<Record>,
     at: Timestamp,
     appender: &dyn Appender,
-) -> Result<usize, RuleError> {
+) -> Result<(usize, FxHashSet<Arc<str>>), RuleError> {
+    if records.is_empty() && rule.previous.is_empty() {
+        return Ok(Default::default());
+    }
     let current: FxHashSet<Labels> = records.iter().map(|record| record.labels.clone()).collect();
     let gone = rule.previous.iter().filter(|labels| !current.contains(*labels));
     records.extend(gone.map(|labels| Record::new(labels.clone(), at, stale_nan())));
     rule.previous = current;
-    Ok(appender.append(&records)?.accepted)
+    let accepted = appender.append(&records)?.accepted;
+    let names = records.iter().filter_map(|record| record.labels.metric_name()).map(Arc::from).collect();
+    Ok((accepted, names))
 }

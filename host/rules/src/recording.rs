@@ -29,7 +29,8 @@ impl RecordingRule {
                 if !seen.insert(labels.clone()) {
                     return Err(RuleError::DuplicateResult);
                 }
-                Ok(Record::new(labels, at, sample.sample.value))
+                let value = sample.value.as_float().ok_or(RuleError::HistogramResult)?;
+                Ok(Record::new(labels, at, value))
             })
             .collect()
     }

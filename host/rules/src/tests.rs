@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use bellwether_model::query::{AppendError, Appended};
 use bellwether_model::state::StoredRuleAlert;
-use bellwether_model::{Appender, Labels, Record, Timestamp, is_stale};
-use bellwether_promql::{Engine, EngineOptions, InstantSample, Query, Value};
+use bellwether_model::{Appender, Labels, Matcher, Queryable, Record, Sample, Timestamp, is_stale};
+use bellwether_promql::testing::MemoryStore;
+use bellwether_promql::{Engine, EngineOptions, InstantSample, Limits, Query, Tick, Value};
 use rustc_hash::FxHashMap;
 
 use crate::group::{Evaluation, Evaluator, Group, GroupEnv, Health, RuleError};
@@ -22,7 +23,7 @@ const fn at(secs: i64) -> Timestamp {
 /// Samples that rules read and write.
 #[derive(Default)]
 struct World {
-    series: Mutex<Vec<bellwether_model::Series>>,
+    store: Mutex<MemoryStore>,
 }
 
 impl World {
@@ -31,73 +32,38 @@ impl World {
         self.append(&[Record::new(labels, at(secs), value)]).unwrap();
     }
 
+    fn samples(&self, selector: &[(&str, &str)]) -> Vec<Sample> {
+        let matchers: Vec<Matcher> = selector.iter().map(|&(n, v)| Matcher::equal(n, v)).collect();
+        let store = self.store.lock().unwrap();
+        let found = store.select(&matchers, Timestamp::MIN, Timestamp::MAX, usize::MAX).unwrap();
+        found.into_iter().next().map_or_else(Vec::new, |series| series.samples)
+    }
+
     /// The newest value of a series; none once it has ended.
     fn last(&self, selector: &[(&str, &str)]) -> Option<f64> {
-        let fits = |labels: &Labels| selector.iter().all(|(n, v)| labels.get(n) == Some(v));
-        let series = self.series.lock().unwrap();
-        let found = series.iter().find(|series| fits(&series.labels))?;
-        found.samples.last().map(|sample| sample.value).filter(|value| !is_stale(*value))
+        self.samples(selector).last().map(|sample| sample.value).filter(|value| !is_stale(*value))
     }
 
     fn times(&self, selector: &[(&str, &str)]) -> Vec<Timestamp> {
-        let fits = |labels: &Labels| selector.iter().all(|(n, v)| labels.get(n) == Some(v));
-        let series = self.series.lock().unwrap();
-        let found = series.iter().find(|series| fits(&series.labels));
-        found.map_or_else(Vec::new, |series| series.samples.iter().map(|sample| sample.at).collect())
+        self.samples(selector).iter().map(|sample| sample.at).collect()
     }
 }
 
 impl Appender for World {
     fn append(&self, records: &[Record]) -> Result<Appended, AppendError> {
-        let mut all = self.series.lock().unwrap();
-        for record in records {
-            match all.iter_mut().find(|series| series.labels == record.labels) {
-                Some(series) => series.samples.push(record.sample),
-                None => all.push(bellwether_model::Series {
-                    labels: record.labels.clone(),
-                    samples: vec![record.sample],
-                }),
-            }
-        }
-        all.sort_by(|a, b| a.labels.cmp(&b.labels));
+        let mut store = self.store.lock().unwrap();
+        records.iter().for_each(|record| store.put(&record.labels, record.sample));
         Ok(Appended { accepted: records.len(), ..Appended::default() })
-    }
-}
-
-impl bellwether_model::Queryable for World {
-    fn select(
-        &self,
-        matchers: &[bellwether_model::Matcher],
-        start: Timestamp,
-        end: Timestamp,
-        _max_samples: usize,
-    ) -> Result<Vec<bellwether_model::Series>, bellwether_model::QueryError> {
-        let all = self.series.lock().unwrap();
-        let matching =
-            all.iter().filter(|series| bellwether_model::matcher::all_match(matchers, &series.labels));
-        let cut = matching.map(|series| bellwether_model::Series {
-            labels: series.labels.clone(),
-            samples: series.samples.iter().filter(|s| s.at >= start && s.at <= end).copied().collect(),
-        });
-        Ok(cut.filter(|series| !series.samples.is_empty()).collect())
-    }
-
-    fn series(
-        &self,
-        matchers: &[bellwether_model::Matcher],
-        start: Timestamp,
-        end: Timestamp,
-    ) -> Result<Vec<Labels>, bellwether_model::QueryError> {
-        Ok(self.select(matchers, start, end, usize::MAX)?.into_iter().map(|series| series.labels).collect())
     }
 }
 
 struct OurEngine<'a>(&'a World);
 
 impl Evaluator for OurEngine<'_> {
-    fn evaluate(&self, query: &Query, at: Timestamp) -> Result<Vec<InstantSample>, RuleError> {
-        let answer =
-            engine().instant(query, self.0, at).map_err(|error| RuleError::Query(error.to_string()))?;
+    fn evaluate(&self, query: &Query, tick: &Tick) -> Result<Vec<InstantSample>, RuleError> {
+        let store = self.0.store.lock().unwrap().clone();
+        let answer = engine().instant_in(tick, query, &store, Limits::NONE);
+        let answer = answer.map_err(|error| RuleError::Query(error.to_string()))?;
         match answer.value {
             Value::Vector(samples) => Ok(samples),
             other => Err(RuleError::Query(format!("{other:?}"))),
@@ -106,8 +72,8 @@ impl Evaluator for OurEngine<'_> {
 
     fn evaluate_text(&self, expression: &str, at: Timestamp) -> Result<Vec<(Labels, f64)>, String> {
         let query = engine().prepare(expression).map_err(|error| error.to_string())?;
-        let samples = self.evaluate(&query, at).map_err(|error| error.to_string())?;
-        Ok(samples.into_iter().map(|sample| (sample.labels, sample.sample.value)).collect())
+        let samples = self.evaluate(&query, &Tick::new(at)).map_err(|error| error.to_string())?;
+        Ok(samples.into_iter().filter_map(|sample| Some((sample.labels, sample.value.as_float()?))).collect())
     }
 }
 

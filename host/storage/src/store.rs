@@ -7,12 +7,13 @@
 mod flusher;
 mod writer;
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use bellwether_model::query::{AppendError, Appended};
-use bellwether_model::{Appender, Labels, Matcher, QueryError, Queryable, Record, Series, Timestamp};
+use bellwether_model::query::{AppendError, Appended, VisitLatest, VisitSamples};
+use bellwether_model::{Appender, Matcher, QueryError, Queryable, Record, SeriesList, Timestamp};
 
 use self::flusher::Flusher;
 use self::writer::Writer;
@@ -181,23 +182,30 @@ impl Appender for Store {
 }
 
 impl Queryable for Store {
-    fn select(
-        &self,
-        matchers: &[Matcher],
-        start: Timestamp,
-        end: Timestamp,
-        max_samples: usize,
-    ) -> Result<Vec<Series>, QueryError> {
-        self.shared.head().select(matchers, start, end, max_samples)
+    fn find(&self, matchers: &[Matcher]) -> Result<Arc<SeriesList>, QueryError> {
+        self.shared.head().find(matchers)
     }
 
-    fn series(
+    fn latest(
         &self,
-        matchers: &[Matcher],
-        start: Timestamp,
-        end: Timestamp,
-    ) -> Result<Vec<Labels>, QueryError> {
-        Ok(self.shared.head().series(matchers, start, end))
+        list: &SeriesList,
+        places: Range<usize>,
+        after: Timestamp,
+        at: Timestamp,
+        visit: &mut VisitLatest<'_>,
+    ) -> Result<(), QueryError> {
+        self.shared.head().latest(list, places, after, at, visit)
+    }
+
+    fn read(
+        &self,
+        list: &SeriesList,
+        places: Range<usize>,
+        after: Timestamp,
+        until: Timestamp,
+        visit: &mut VisitSamples<'_>,
+    ) -> Result<(), QueryError> {
+        self.shared.head().read(list, places, after, until, visit)
     }
 }
 

@@ -1,22 +1,59 @@
 //! Calls of functions: arguments are evaluated here, values are computed by the kernels of [`crate::functions`].
 
-use crate::ast::{NodeId, ValueType};
-use crate::engine::column::{Column, absent, is_absent};
-use crate::engine::evaluator::{Evaluated, Evaluator, Severity, Steps, map_present};
-use crate::engine::select::{Cursor, WindowSeries, Windows};
+use std::sync::Arc;
+
+use bellwether_model::query::Latest;
+
+use crate::ast::{Expr, NodeId};
+use crate::engine::evaluator::{Evaluated, Evaluator};
+use crate::engine::stage::Stage;
+use crate::engine::steps::Steps;
+use crate::engine::vector::{Cell, Cells, Held, Vector, absent};
 use crate::error::EvalError;
-use crate::functions::{self, Builtin, Kernel, Window};
+use crate::functions::{self, Kernel, Special};
 
-/// Series between two looks at the clock.
-const SERIES_PER_CHECK: usize = 256;
+/// What is done to each value of a vector.
+pub(super) struct ElementCall {
+    compute: Element,
+    /// The number arguments, each with its values at all steps.
+    params: Vec<Vec<f64>>,
+}
 
-/// Samples of windows between two looks at the clock.
-const SAMPLES_PER_CHECK: usize = 1 << 20;
+enum Element {
+    Float(fn(f64, &[f64]) -> Option<f64>),
+    Histogram(fn(&bellwether_model::FloatHistogram) -> f64),
+    Calendar(fn(i64) -> f64),
+}
 
-/// Endings of the names of counters; `rate` over anything else is worth a note.
-const COUNTER_SUFFIXES: [&str; 4] = ["_total", "_sum", "_count", "_bucket"];
+impl ElementCall {
+    /// Changes cells of whole series.
+    pub(super) fn apply(&self, cells: &mut Cells, steps: Steps) {
+        match self.compute {
+            Element::Float(compute) => {
+                let mut params = vec![0.0; self.params.len()];
+                cells.map_floats(|at, value| {
+                    for (param, values) in params.iter_mut().zip(&self.params) {
+                        *param = values[at % steps.count.max(1)];
+                    }
+                    compute(value, &params)
+                });
+            }
+            // As Prometheus: times are cut to whole seconds.
+            Element::Calendar(compute) => cells.map_floats(|_, value| {
+                Some(compute(if value.is_finite() { value.floor() as i64 } else { i64::MIN }))
+            }),
+            Element::Histogram(compute) => {
+                let histograms = std::mem::take(&mut cells.histograms);
+                cells.floats.fill(absent());
+                for (value, histogram) in cells.floats.iter_mut().zip(histograms) {
+                    *value = histogram.map_or_else(absent, |histogram| compute(&histogram));
+                }
+            }
+        }
+    }
+}
 
-impl Evaluator<'_> {
+impl<'a> Evaluator<'a> {
     pub(super) fn call(
         &self,
         id: NodeId,
@@ -24,159 +61,171 @@ impl Evaluator<'_> {
         args: &[NodeId],
         steps: Steps,
     ) -> Result<Evaluated, EvalError> {
-        let Some(builtin) = functions::builtin(function) else {
-            return self.plugin_call(function, args, steps).map(Evaluated::Vector);
+        let Some((name, kernel)) = functions::kernel(function) else {
+            return self.plugin_call(function, args, steps).map(Evaluated::own);
         };
-        match builtin.kernel {
-            Kernel::Window { .. } => self.window_call(builtin, args, steps).map(Evaluated::Vector),
-            Kernel::Element(compute) => self.element_call(compute, args, steps).map(Evaluated::Vector),
-            Kernel::Calendar(compute) => self.calendar_call(compute, args, steps).map(Evaluated::Vector),
+        match kernel {
             Kernel::Constant(compute) => {
-                let params = self.scalars(args, steps)?;
-                Ok(Evaluated::Scalar((0..steps.count).map(|at| compute(&params.at(at))).collect()))
+                let params = args.iter().map(|&arg| self.eval_scalar(arg, steps));
+                let params: Vec<Vec<f64>> = params.collect::<Result<_, _>>()?;
+                let at = |step: usize| -> Vec<f64> { params.iter().map(|values| values[step]).collect() };
+                Ok(Evaluated::Scalar((0..steps.count).map(|step| compute(&at(step))).collect()))
             }
             Kernel::Special(special) => self.special_call(special, id, args, steps),
+            Kernel::Window(function) => {
+                let call = self.prepare_window_call(name, function, args, steps)?;
+                Stage::Window(Box::new(call)).into_vector(self, steps).map(Evaluated::own)
+            }
+            Kernel::Element(_) | Kernel::OfHistogram(_) | Kernel::Calendar(_) => {
+                self.element_stage(kernel, args, steps)?.into_vector(self, steps).map(Evaluated::own)
+            }
         }
     }
 
-    fn element_call(
+    /// A call as a stage; none where it has to be evaluated as a whole.
+    pub(super) fn call_stage(
         &self,
-        compute: fn(f64, &[f64]) -> Option<f64>,
+        function: &str,
         args: &[NodeId],
         steps: Steps,
-    ) -> Result<Vec<Column>, EvalError> {
-        let mut columns = self.eval_vector(args[0], steps)?;
-        let params = self.scalars(&args[1..], steps)?;
-        for column in &mut columns {
-            column.drop_name = true;
-            map_present(&mut column.values, |at, value| compute(value, &params.at(at)));
+    ) -> Result<Option<Stage<'a>>, EvalError> {
+        match functions::kernel(function) {
+            Some((name, Kernel::Window(function))) => {
+                let call = self.prepare_window_call(name, function, args, steps)?;
+                Ok(Some(Stage::Window(Box::new(call))))
+            }
+            Some((_, kernel @ (Kernel::Element(_) | Kernel::OfHistogram(_) | Kernel::Calendar(_)))) => {
+                self.element_stage(kernel, args, steps).map(Some)
+            }
+            _ => Ok(None),
         }
-        Ok(columns)
     }
 
-    fn calendar_call(
+    fn element_stage(&self, kernel: Kernel, args: &[NodeId], steps: Steps) -> Result<Stage<'a>, EvalError> {
+        let input = match args.first() {
+            Some(&arg) => self.stage(arg, steps)?,
+            // The calendar functions take the time of evaluation then.
+            None => Stage::Whole(Held::Own(Vector::of_scalar(steps.seconds()))),
+        };
+        let numbers = args.iter().skip(1).map(|&arg| self.eval_scalar(arg, steps));
+        let params = numbers.collect::<Result<_, _>>()?;
+        let compute = match kernel {
+            Kernel::OfHistogram(compute) => Element::Histogram(compute),
+            Kernel::Calendar(compute) => Element::Calendar(compute),
+            Kernel::Element(compute) => Element::Float(compute),
+            _ => return Err(EvalError::BadArgument("function of a value expected".to_owned())),
+        };
+        let shape = input.shape().without_names();
+        Ok(Stage::Element { input: Box::new(input), call: ElementCall { compute, params }, shape })
+    }
+
+    fn special_call(
         &self,
-        compute: fn(i64) -> f64,
+        special: Special,
+        id: NodeId,
         args: &[NodeId],
         steps: Steps,
-    ) -> Result<Vec<Column>, EvalError> {
-        let mut columns = match args.first() {
-            Some(&arg) => self.eval_vector(arg, steps)?,
-            None => vec![Column::scalar(seconds(steps))],
+    ) -> Result<Evaluated, EvalError> {
+        let same = |value: f64| Ok(Evaluated::Scalar(vec![value; steps.count]));
+        let bounds = self.scope.bounds;
+        let vector = match special {
+            Special::Time => return Ok(Evaluated::Scalar(steps.seconds())),
+            Special::Start => return same(bounds.0.as_secs_f64()),
+            Special::End => return same(bounds.1.as_secs_f64()),
+            Special::Step if bounds.0 == bounds.1 => return same(0.0),
+            Special::Step => return same(self.scope.step_ms as f64 / 1000.0),
+            Special::Range => return same(bounds.1.millis_since(bounds.0) as f64 / 1000.0),
+            Special::Scalar => {
+                return Ok(Evaluated::Scalar(only_values(&*self.eval_vector(args[0], steps)?, steps)));
+            }
+            Special::Vector => Vector::of_scalar(self.eval_scalar(args[0], steps)?),
+            Special::Timestamp => self.timestamps(args[0], steps)?,
+            Special::StartTimestamp => self.start_timestamps(args[0], steps)?,
+            Special::Absent => self.absent(args[0], steps)?,
+            Special::AbsentOverTime => self.absent_over_time(args[0], steps)?,
+            Special::HistogramQuantile => self.histogram_quantile(id, args, steps)?,
+            Special::HistogramQuantiles => self.histogram_quantiles(id, args, steps)?,
+            Special::HistogramFraction => self.histogram_fraction(id, args, steps)?,
+            Special::Info => self.info(args, steps)?,
+            Special::LabelReplace => self.label_replace(args, steps)?,
+            Special::LabelJoin => self.label_join(args, steps)?,
+            Special::Sort | Special::SortDesc | Special::SortByLabel | Special::SortByLabelDesc => {
+                self.sort(special, id, args, steps)?
+            }
         };
-        for column in &mut columns {
-            column.drop_name = true;
-            // Prometheus cuts the time to whole seconds.
-            map_present(&mut column.values, |_, value| {
-                Some(if value.is_finite() { compute(value.floor() as i64) } else { compute(i64::MIN) })
-            });
-        }
-        Ok(columns)
+        Ok(Evaluated::own(vector))
     }
 
-    fn window_call(
+    /// The times of the samples themselves for a selector, else the times of evaluation.
+    fn timestamps(&self, arg: NodeId, steps: Steps) -> Result<Vector, EvalError> {
+        if matches!(self.ast().expr(self.ast().without_parens(arg)), Expr::Selector(_)) {
+            return self.of_samples(arg, steps, |sample| sample.at as f64 / 1000.0);
+        }
+        let mut vector = self.eval_vector(arg, steps)?.into_own();
+        for at in 0..vector.cells.len() {
+            if vector.cells.is_present(at) {
+                vector.cells.floats[at] = steps.time(at % steps.count) as f64 / 1000.0;
+            }
+        }
+        vector.cells.histograms = Vec::new();
+        Ok(Vector { shape: vector.shape.without_names(), ..vector })
+    }
+
+    /// Since when samples of a selector count, 0 where that is unknown; nothing for anything else.
+    fn start_timestamps(&self, arg: NodeId, steps: Steps) -> Result<Vector, EvalError> {
+        let is_selector = matches!(self.ast().expr(self.ast().without_parens(arg)), Expr::Selector(_));
+        if is_selector && self.engine.options().start_timestamps {
+            return self.of_samples(arg, steps, |sample| sample.counting_since as f64 / 1000.0);
+        }
+        let vector = self.eval_vector(arg, steps)?;
+        let cells = Cells::empty(vector.cells.len());
+        Ok(Vector { shape: vector.shape.clone(), steps: steps.count, cells })
+    }
+
+    /// Something about the samples of a selector other than their values.
+    fn of_samples(
         &self,
-        builtin: &Builtin,
-        args: &[NodeId],
+        arg: NodeId,
         steps: Steps,
-    ) -> Result<Vec<Column>, EvalError> {
-        let Kernel::Window { compute, check, keeps_name } = builtin.kernel else {
-            return Ok(Vec::new());
+        value: impl Fn(&Latest<'_>) -> f64,
+    ) -> Result<Vector, EvalError> {
+        let arg = self.ast().without_parens(arg);
+        let Expr::Selector(selector) = self.ast().expr(arg) else {
+            return Err(EvalError::BadArgument("argument is no selector".to_owned()));
         };
-        let is_window = |id: &&NodeId| self.ast().value_type(**id) == ValueType::Matrix;
-        let (windows, scalars): (Vec<&NodeId>, Vec<&NodeId>) = args.iter().partition(is_window);
-        let Some(&&window_arg) = windows.first() else {
-            return Ok(Vec::new());
-        };
-        let scalar_ids: Vec<NodeId> = scalars.into_iter().copied().collect();
-        let params = self.scalars(&scalar_ids, steps)?;
-        let windows = self.windows(window_arg, steps)?;
-        let params: Vec<Vec<f64>> = (0..steps.count).map(|at| params.at(at)).collect();
-        if !windows.series.is_empty() {
-            params.iter().try_for_each(|params| check(params).map_err(EvalError::BadArgument))?;
-            if builtin.name == "quantile_over_time" {
-                self.warn_of_quantiles(args[0], &params.concat());
-            }
-        }
-        self.hold(windows.series.len().saturating_mul(steps.count))?;
-        let mut columns = Vec::with_capacity(windows.series.len());
-        for (index, series) in windows.series.iter().enumerate() {
-            if index % SERIES_PER_CHECK == 0 {
-                self.check_cancelled()?;
-            }
-            let values =
-                self.over_windows(&windows, series, steps, |at, window| compute(window, &params[at]))?;
-            if matches!(builtin.name, "rate" | "increase") {
-                self.note_non_counter(window_arg, series, &windows, steps);
-            }
-            if values.iter().all(|&value| is_absent(value)) {
-                continue;
-            }
-            let drop_name = series.drop_name || !keeps_name;
-            columns.push(Column { labels: series.labels.clone(), drop_name, values });
-        }
-        Ok(columns)
+        let found = self.find(arg, selector)?;
+        self.budget.hold(found.shape.len().saturating_mul(steps.count))?;
+        let mut cells = Cells::empty(found.shape.len() * steps.count);
+        self.last_samples(&found, 0..found.shape.len(), steps, &mut |place, step, sample| {
+            cells.floats[place * steps.count + step] = value(&sample);
+        })?;
+        Ok(Vector { shape: found.shape.without_names(), steps: steps.count, cells })
     }
 
-    /// Says that a metric is probably no counter, judging by its name, as Prometheus does.
-    fn note_non_counter(&self, id: NodeId, series: &WindowSeries, windows: &Windows, steps: Steps) {
-        let name = series.labels.metric_name().unwrap_or("");
-        if name.is_empty() || COUNTER_SUFFIXES.iter().any(|suffix| name.ends_with(suffix)) {
-            return;
-        }
-        let last = Cursor::default().window(&series.samples, windows.bounds(steps.last()));
-        if !last.is_empty() {
-            let message = format!(
-                "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {name:?}"
-            );
-            self.note(Severity::Info, id, &message);
-        }
-    }
-
-    /// A value for each step whose window holds samples.
-    pub(super) fn over_windows(
-        &self,
-        windows: &Windows,
-        series: &WindowSeries,
-        steps: Steps,
-        compute: impl Fn(usize, &Window<'_>) -> Option<f64>,
-    ) -> Result<Vec<f64>, EvalError> {
-        let mut values = vec![absent(); steps.count];
-        let (mut cursor, mut work) = (Cursor::default(), 0);
-        for (at, slot) in values.iter_mut().enumerate() {
-            let time = steps.time(at);
-            let (start, end) = windows.bounds(time);
-            let samples = &series.samples[cursor.window(&series.samples, (start, end))];
-            if samples.is_empty() {
-                continue;
-            }
-            *slot = compute(at, &Window { samples, start, end, at: time }).unwrap_or_else(absent);
-            work += samples.len();
-            if work > SAMPLES_PER_CHECK {
-                self.check_cancelled()?;
-                work = 0;
-            }
-        }
-        Ok(values)
-    }
-
-    pub(super) fn scalars(&self, ids: &[NodeId], steps: Steps) -> Result<Params, EvalError> {
-        let columns: Result<_, _> = ids.iter().map(|&id| self.eval_scalar(id, steps)).collect();
-        Ok(Params(columns?))
+    /// Text arguments from a place on.
+    pub(super) fn texts(&self, args: &[NodeId], steps: Steps) -> Result<Vec<Arc<str>>, EvalError> {
+        args.iter().map(|&arg| self.eval_string(arg, steps)).collect()
     }
 }
 
-/// Scalar arguments for all steps.
-pub(super) struct Params(Vec<Vec<f64>>);
-
-impl Params {
-    /// The arguments at one step.
-    pub(super) fn at(&self, step: usize) -> Vec<f64> {
-        self.0.iter().map(|values| values[step]).collect()
-    }
+/// The single float of a vector at each step; NaN where there is none or more than one.
+fn only_values(vector: &Vector, steps: Steps) -> Vec<f64> {
+    let float = |place: usize, step: usize| match vector.get(place, step) {
+        Cell::Float(value) => Some(value),
+        Cell::Absent | Cell::Histogram(_) => None,
+    };
+    let only = |step: usize| {
+        let mut floats = (0..vector.shape.len()).filter_map(|place| float(place, step));
+        match (floats.next(), floats.next()) {
+            (Some(value), None) => value,
+            _ => f64::NAN,
+        }
+    };
+    (0..steps.count).map(only).collect()
 }
 
-/// Times of evaluation in Unix seconds.
-pub(super) fn seconds(steps: Steps) -> Vec<f64> {
-    (0..steps.count).map(|at| steps.time(at).as_secs_f64()).collect()
+/// Whether a text can be the name of a label.
+pub(super) fn is_label_name(name: &str) -> bool {
+    // Bytes that are no UTF-8 became the replacement character when the string was read.
+    !name.is_empty() && !name.contains(char::REPLACEMENT_CHARACTER)
 }

@@ -1,215 +1,181 @@
-//! Series from storage, as values at steps and as windows of samples; subqueries as windows over an expression.
+//! Series from storage as values at steps.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
+use bellwether_model::query::{Latest, LatestValue, Samples};
 use bellwether_model::time::millis;
-use bellwether_model::{Labels, QueryError, Sample, Series, Timestamp, is_stale};
+use bellwether_model::{SeriesList, Timestamp, is_stale};
 
-use crate::ast::{AtTime, Expr, NodeId, Selector, Shift, Subquery};
-use crate::engine::column::{Column, retain_present, without_metadata};
-use crate::engine::evaluator::{Evaluator, Selected, Steps};
+use crate::ast::{NodeId, Selector};
+use crate::engine::counts::counts_and_sums;
+use crate::engine::evaluator::{Evaluator, storage_error};
+use crate::engine::steps::Steps;
+use crate::engine::vector::{Cell, Cells, Shape};
 use crate::error::EvalError;
 
-/// A range vector: the samples that any window needs, and where the windows lie.
-pub(super) struct Windows {
-    pub(super) series: Vec<WindowSeries>,
-    shift: Shift,
-    range_ms: i64,
-    query_bounds: (Timestamp, Timestamp),
-}
+/// Series that are read before the store's lock is let go and the clock looked at.
+pub(super) const SERIES_PER_READ: usize = 1024;
 
-/// Samples of one series without stale markers, oldest first.
-pub(super) struct WindowSeries {
-    pub(super) labels: Labels,
-    pub(super) drop_name: bool,
-    pub(super) samples: Vec<Sample>,
-}
-
-/// Moves over the windows of one series; steps only go forward, so each sample is passed once.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Cursor {
-    first: usize,
-    end: usize,
-}
-
-impl Cursor {
-    /// The samples inside of `(start, end]`.
-    pub(super) fn window(&mut self, samples: &[Sample], bounds: (Timestamp, Timestamp)) -> Range<usize> {
-        let (start, end) = bounds;
-        while self.first < samples.len() && samples[self.first].at <= start {
-            self.first += 1;
-        }
-        self.end = self.end.max(self.first);
-        while self.end < samples.len() && samples[self.end].at <= end {
-            self.end += 1;
-        }
-        self.first..self.end
-    }
-}
-
-impl Windows {
-    /// Start and end of the window at a time of evaluation; the start lies outside.
-    pub(super) fn bounds(&self, at: Timestamp) -> (Timestamp, Timestamp) {
-        let end = shifted(self.shift, self.query_bounds, at);
-        (end.offset_millis(-self.range_ms), end)
-    }
-}
-
-/// The time that an expression with `offset` and `@` looks at.
-fn shifted(shift: Shift, query_bounds: (Timestamp, Timestamp), at: Timestamp) -> Timestamp {
-    let at = match shift.at {
-        None => at,
-        Some(AtTime::Fixed(time)) => time,
-        Some(AtTime::Start) => query_bounds.0,
-        Some(AtTime::End) => query_bounds.1,
-    };
-    at.offset_millis(shift.offset_ms.unwrap_or(0).saturating_neg())
+/// The series that a selector asks for.
+pub(super) struct Found<'s> {
+    pub(super) selector: &'s Selector,
+    pub(super) list: Arc<SeriesList>,
+    pub(super) shape: Shape,
+    /// Whether only counts and sums of their histograms are looked at.
+    pub(super) counted_only: bool,
 }
 
 impl Evaluator<'_> {
+    /// The series that a selector of the query asks for.
+    pub(super) fn find<'s>(&self, id: NodeId, selector: &'s Selector) -> Result<Found<'s>, EvalError> {
+        let found = self.find_unlisted(selector)?;
+        Ok(Found { counted_only: self.query.plan().counted_only[id.0 as usize], ..found })
+    }
+
+    /// The series that a selector asks for which is no node of the query.
+    pub(super) fn find_unlisted<'s>(&self, selector: &'s Selector) -> Result<Found<'s>, EvalError> {
+        let list = self.scope.source.find(&selector.matchers).map_err(storage_error)?;
+        let limit = self.engine.options().max_series;
+        if list.len() > limit {
+            return Err(EvalError::TooManySeries { limit, needed: list.len() });
+        }
+        let shape = Shape::named(Arc::clone(list.labels()));
+        Ok(Found { selector, list, shape, counted_only: false })
+    }
+
     /// The last sample of each series at each step, no older than the lookback.
-    pub(super) fn select(&self, selector: &Selector, steps: Steps) -> Result<Vec<Column>, EvalError> {
-        self.select_with(selector, steps, |sample| sample.value)
-    }
-
-    /// Like `select`, but with the times of the samples in Unix seconds as values.
-    pub(super) fn select_times(&self, selector: &Selector, steps: Steps) -> Result<Vec<Column>, EvalError> {
-        let mut columns = self.select_with(selector, steps, |sample| sample.at.as_secs_f64())?;
-        columns.iter_mut().for_each(|column| column.drop_name = true);
-        Ok(columns)
-    }
-
-    fn select_with(
+    pub(super) fn select(
         &self,
-        selector: &Selector,
+        found: &Found<'_>,
+        places: Range<usize>,
         steps: Steps,
-        value: fn(&Sample) -> f64,
-    ) -> Result<Vec<Column>, EvalError> {
-        let lookback = millis(self.engine.options.lookback);
-        let times: Vec<Timestamp> =
-            (0..steps.count).map(|at| shifted(selector.shift, self.bounds, steps.time(at))).collect();
-        let series = self.fetch(selector, steps, lookback)?;
-        self.hold(series.len().saturating_mul(steps.count))?;
-        let mut columns = Vec::with_capacity(series.len());
-        for series in series.iter() {
-            let mut column = Column::empty(series.labels.clone(), false, steps);
-            let mut cursor = Cursor::default();
-            for (at, &time) in times.iter().enumerate() {
-                let window = cursor.window(&series.samples, (time.offset_millis(-lookback), time));
-                if let Some(last) = series.samples[window].last().filter(|sample| !is_stale(sample.value)) {
-                    column.values[at] = value(last);
-                }
-            }
-            columns.push(column);
-        }
-        retain_present(&mut columns);
-        Ok(columns)
-    }
-
-    /// All samples that a selector can need over the steps, looking `back_ms` back from each.
-    fn fetch(&self, selector: &Selector, steps: Steps, back_ms: i64) -> Result<Arc<Vec<Series>>, EvalError> {
-        self.check_cancelled()?;
-        let of = |at| shifted(selector.shift, self.bounds, at);
-        // Windows are open on the left: the first millisecond is out.
-        let start = of(steps.time(0)).offset_millis(1 - back_ms);
-        let end = of(steps.last());
-        let known = |selected: &&Selected| {
-            selected.start == start && selected.end == end && selected.matchers == selector.matchers
-        };
-        if let Some(selected) = self.selected.borrow().iter().find(known) {
-            return Ok(Arc::clone(&selected.series));
-        }
-        let series = self.source.select(&selector.matchers, start, end, self.room());
-        let series = series.map_err(|error| match error {
-            QueryError::TooManySamples { .. } => {
-                let limit = self.engine.options.max_samples;
-                EvalError::TooManySamples { limit, needed: limit.saturating_add(1) }
-            }
-            other @ QueryError::Storage(_) => EvalError::Select(other),
+    ) -> Result<Cells, EvalError> {
+        let mut cells = Cells::empty(places.len() * steps.count);
+        self.last_samples(found, places.clone(), steps, &mut |place, step, sample| {
+            let cell = match sample.value {
+                LatestValue::Float(value) => Cell::Float(value),
+                LatestValue::Histogram(histogram) => Cell::Histogram(histogram),
+            };
+            cells.put((place - places.start) * steps.count + step, cell);
         })?;
-        self.hold_selected(series.iter().map(|series| series.samples.len()).sum())?;
-        let series = Arc::new(series);
-        let matchers = selector.matchers.clone();
-        self.selected.borrow_mut().push(Selected { matchers, start, end, series: Arc::clone(&series) });
-        Ok(series)
+        Ok(cells)
     }
 
-    /// The windows of a range vector for all steps.
-    pub(super) fn windows(&self, id: NodeId, steps: Steps) -> Result<Windows, EvalError> {
-        match self.ast().expr(self.ast().without_parens(id)) {
-            Expr::Window { selector, range_ms } => match self.ast().expr(*selector) {
-                Expr::Selector(selector) => self.selector_windows(selector, *range_ms, steps),
-                _ => Err(EvalError::BadArgument("window over something that is no selector".to_owned())),
-            },
-            Expr::Subquery(subquery) => self.subquery_windows(subquery, steps),
-            _ => Err(EvalError::BadArgument("argument is no range vector".to_owned())),
-        }
-    }
-
-    fn selector_windows(
+    /// Shows the last sample of each series at each step that has one.
+    pub(super) fn last_samples(
         &self,
-        selector: &Selector,
-        range_ms: i64,
+        found: &Found<'_>,
+        places: Range<usize>,
         steps: Steps,
-    ) -> Result<Windows, EvalError> {
-        let series = self.fetch(selector, steps, range_ms)?;
-        let without_stale = |series: &Series| WindowSeries {
-            labels: series.labels.clone(),
-            drop_name: false,
-            samples: series.samples.iter().filter(|sample| !is_stale(sample.value)).copied().collect(),
-        };
-        let series: Vec<WindowSeries> = series.iter().map(without_stale).collect();
-        self.hold(series.iter().map(|series| series.samples.len()).sum())?;
-        Ok(Windows { series, shift: selector.shift, range_ms, query_bounds: self.bounds })
-    }
-
-    fn subquery_windows(&self, subquery: &Subquery, steps: Steps) -> Result<Windows, EvalError> {
-        let step = subquery.step_ms.unwrap_or_else(|| millis(self.engine.options.subquery_step)).max(1);
-        let of = |at| shifted(subquery.shift, self.bounds, at);
-        let before = of(steps.time(0)).offset_millis(-subquery.range_ms).as_millis();
-        // The first multiple of the step after the left edge, whatever the time of evaluation.
-        let start = before.div_euclid(step).saturating_mul(step).saturating_add(step);
-        let span = of(steps.last()).as_millis().saturating_sub(start);
-        let count =
-            if span < 0 { 0 } else { usize::try_from(span / step).unwrap_or(usize::MAX).saturating_add(1) };
-        let limit = self.engine.options.max_steps;
-        if count > limit {
-            return Err(EvalError::TooManySteps { limit, needed: count });
+        take: &mut dyn FnMut(usize, usize, Latest<'_>),
+    ) -> Result<(), EvalError> {
+        let Found { selector, list, counted_only, .. } = found;
+        if steps.count == 0 {
+            return Ok(());
         }
-        let inner = Steps { start, step, count };
-        let columns = if count == 0 { Vec::new() } else { self.eval_vector(subquery.expr, inner)? };
-        let series = columns.into_iter().map(|column| WindowSeries {
-            samples: column.samples(inner).collect(),
-            labels: column.labels,
-            drop_name: column.drop_name,
-        });
-        let windows = Windows {
-            series: series.collect(),
-            shift: subquery.shift,
-            range_ms: subquery.range_ms,
-            query_bounds: self.bounds,
+        let lookback = millis(self.engine.options().lookback);
+        let time = |step| self.shifted(selector.shift, steps.time(step));
+        let source = self.scope.source;
+        let mut seen = vec![0_u64; steps.count];
+        let mut take = |place, step: usize, found: Latest<'_>| {
+            seen[step] += size(&found);
+            take(place, step, found);
         };
-        Ok(windows)
-    }
-
-    /// A range vector as the result of an instant query.
-    pub(super) fn window_samples(&self, id: NodeId, at: Timestamp) -> Result<Vec<Series>, EvalError> {
-        let windows = self.windows(id, Steps { start: at.as_millis(), step: 1, count: 1 })?;
-        let bounds = windows.bounds(at);
-        let mut result = Vec::with_capacity(windows.series.len());
-        for series in &windows.series {
-            let window = Cursor::default().window(&series.samples, bounds);
-            let labels =
-                if series.drop_name { without_metadata(&series.labels) } else { series.labels.clone() };
-            if !window.is_empty() {
-                result.push(Series { labels, samples: series.samples[window].to_vec() });
+        for part in parts(places) {
+            self.check_cancelled()?;
+            if steps.count == 1 && !counted_only {
+                let (after, at) = (time(0).saturating_sub(lookback), time(0));
+                let (after, at) = (Timestamp::from_millis(after), Timestamp::from_millis(at));
+                let visit = &mut |place, latest: Latest<'_>| {
+                    if !is_end(&latest) {
+                        take(place, 0, latest);
+                    }
+                    ControlFlow::Continue(())
+                };
+                source.latest(list, part, after, at, visit).map_err(storage_error)?;
+                continue;
             }
+            let first = time(0).saturating_sub(lookback).saturating_sub(i64::from(*counted_only));
+            let first = Timestamp::from_millis(first);
+            let last = Timestamp::from_millis(time(steps.count - 1));
+            let visit = &mut |place, samples: Samples<'_>| {
+                let counted = if *counted_only { counts_and_sums(samples.histograms) } else { Vec::new() };
+                let histograms = if *counted_only { &counted } else { samples.histograms };
+                let samples = Samples { histograms, ..samples };
+                let mut walk = Walk { samples, floats: 0, histograms: 0 };
+                for step in 0..steps.count {
+                    let at = time(step);
+                    let found = walk.to(at).filter(|found| found.at > at.saturating_sub(lookback));
+                    if let Some(found) = found.filter(|found| !is_end(found)) {
+                        take(place, step, found);
+                    }
+                }
+                ControlFlow::Continue(())
+            };
+            source.read(list, part, first, last, visit).map_err(storage_error)?;
         }
-        result.sort_by(|a, b| a.labels.cmp(&b.labels));
-        if result.windows(2).any(|pair| pair[0].labels == pair[1].labels) {
-            return Err(EvalError::DuplicateLabelset);
+        for (step, samples) in seen.into_iter().enumerate().filter(|(_, samples)| *samples > 0) {
+            self.see(steps, step, samples);
         }
-        Ok(result)
+        Ok(())
+    }
+}
+
+/// Parts of a range of places that are read without a pause.
+pub(super) fn parts(places: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let end = places.end;
+    places.step_by(SERIES_PER_READ).map(move |from| from..(from + SERIES_PER_READ).min(end))
+}
+
+fn size(found: &Latest<'_>) -> u64 {
+    match found.value {
+        LatestValue::Float(_) => 1,
+        LatestValue::Histogram(histogram) => histogram.sample_equivalents() as u64,
+    }
+}
+
+/// Whether a sample is the marker that ends a series.
+fn is_end(found: &Latest<'_>) -> bool {
+    match found.value {
+        LatestValue::Float(value) => is_stale(value),
+        LatestValue::Histogram(histogram) => is_stale(histogram.sum),
+    }
+}
+
+/// Goes over the samples of a series, forward only.
+struct Walk<'s> {
+    samples: Samples<'s>,
+    floats: usize,
+    histograms: usize,
+}
+
+impl<'s> Walk<'s> {
+    /// The newest sample at a time.
+    fn to(&mut self, at: i64) -> Option<Latest<'s>> {
+        let Samples { times, values, counting_since, histograms } = self.samples;
+        while times.get(self.floats).is_some_and(|&time| time <= at) {
+            self.floats += 1;
+        }
+        while histograms.get(self.histograms).is_some_and(|sample| sample.at <= at) {
+            self.histograms += 1;
+        }
+        let float = self.floats.checked_sub(1);
+        let histogram = self.histograms.checked_sub(1).map(|last| &histograms[last]);
+        match (float, histogram) {
+            (Some(last), histogram) if histogram.is_none_or(|sample| sample.at < times[last]) => {
+                Some(Latest {
+                    at: times[last],
+                    counting_since: counting_since.get(last).copied().unwrap_or(0),
+                    value: LatestValue::Float(values[last]),
+                })
+            }
+            (_, Some(sample)) => Some(Latest {
+                at: sample.at,
+                counting_since: sample.counting_since,
+                value: LatestValue::Histogram(&sample.histogram),
+            }),
+            (_, None) => None,
+        }
     }
 }

@@ -2,7 +2,8 @@ use std::cell::Cell;
 use std::sync::Mutex;
 
 use bellwether_model::detector::{DetectorError, DetectorFunction, DetectorParam, Verdicts, WindowMatrix};
-use bellwether_model::{Labels, Matcher, QueryError};
+use bellwether_model::query::{VisitLatest, VisitSamples};
+use bellwether_model::{Labels, Matcher, QueryError, SeriesList};
 
 use super::*;
 use crate::plugin::{PluginFunction, RegisterError};
@@ -38,7 +39,7 @@ fn vector(
     let query = engine.prepare(text).unwrap_or_else(|error| panic!("{text}: {error}"));
     let answer = engine.instant(&query, store, time)?;
     let samples = answer.value.as_vector().unwrap_or_else(|| panic!("{text} gives {:?}", answer.value));
-    Ok(samples.iter().map(|sample| (sample.labels.to_string(), sample.sample.value)).collect())
+    Ok(samples.iter().map(|sample| (sample.labels.to_string(), sample.value.as_float().unwrap())).collect())
 }
 
 /// Mean plus parameter, for each series; records how many series each call had.
@@ -180,15 +181,36 @@ fn a_limit_that_is_passed_is_named() {
     let store = store(&[("t", &[], &[1.0; 9])]);
     let query = engine.prepare("t").unwrap();
     assert!(engine.instant(&query, &store, at(8)).is_ok());
-    let error = engine.range(&query, &store, at(0), at(8), MINUTE).unwrap_err();
+    assert!(engine.range(&query, &store, at(0), at(8), MINUTE).is_ok());
+    let product = engine.prepare("t * t").unwrap();
+    let error = engine.range(&product, &store, at(0), at(8), MINUTE).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "query holds 18 samples at once, 8 more than the limit of 10 (max_samples)"
+        "query processing would load too many samples into memory in query execution: 18 at once, 8 more than the \
+         limit of 10 (max_samples)"
     );
     let error = engine.range(&query, &store, at(0), at(30), MINUTE).unwrap_err();
     assert_eq!(error.to_string(), "range query has 31 steps, 11 more than the limit of 20 (max_steps)");
     let query = engine.prepare("max_over_time(t[1h:1s])").unwrap();
     assert!(matches!(engine.instant(&query, &store, at(8)), Err(EvalError::TooManySteps { limit: 20, .. })));
+}
+
+#[test]
+fn limits_of_series_and_memory_are_named_too() {
+    let store = store(&[("t", &[("d", "a")], &[1.0]), ("t", &[("d", "b")], &[1.0])]);
+    let fails = |options: EngineOptions| {
+        let engine = Engine::new(options);
+        let query = engine.prepare("t").unwrap();
+        engine.instant(&query, &store, at(0)).unwrap_err().to_string()
+    };
+    assert_eq!(
+        fails(EngineOptions { max_series: 1, ..EngineOptions::default() }),
+        "selector finds 2 series, 1 more than the limit of 1 (max_series)"
+    );
+    assert_eq!(
+        fails(EngineOptions { max_bytes: 10, ..EngineOptions::default() }),
+        "query needs 16 bytes for intermediate results, 6 more than the limit of 10 (max_bytes)"
+    );
 }
 
 #[test]
@@ -205,40 +227,92 @@ fn a_cancelled_query_ends() {
     assert_eq!(asked.get(), 3);
 }
 
-/// Counts how often it is asked.
+/// Counts how often it is read.
 struct Counting(MemoryStore, Mutex<usize>);
 
+impl Counting {
+    fn reads(&self) -> usize {
+        std::mem::take(&mut self.1.lock().unwrap())
+    }
+}
+
 impl Queryable for Counting {
-    fn select(
-        &self,
-        matchers: &[Matcher],
-        start: Timestamp,
-        end: Timestamp,
-        max_samples: usize,
-    ) -> Result<Vec<Series>, QueryError> {
-        *self.1.lock().unwrap() += 1;
-        self.0.select(matchers, start, end, max_samples)
+    fn find(&self, matchers: &[Matcher]) -> Result<Arc<SeriesList>, QueryError> {
+        self.0.find(matchers)
     }
 
-    fn series(
+    fn latest(
         &self,
-        matchers: &[Matcher],
-        start: Timestamp,
-        end: Timestamp,
-    ) -> Result<Vec<Labels>, QueryError> {
-        self.0.series(matchers, start, end)
+        list: &SeriesList,
+        places: std::ops::Range<usize>,
+        after: Timestamp,
+        until: Timestamp,
+        visit: &mut VisitLatest<'_>,
+    ) -> Result<(), QueryError> {
+        *self.1.lock().unwrap() += 1;
+        self.0.latest(list, places, after, until, visit)
+    }
+
+    fn read(
+        &self,
+        list: &SeriesList,
+        places: std::ops::Range<usize>,
+        after: Timestamp,
+        until: Timestamp,
+        visit: &mut VisitSamples<'_>,
+    ) -> Result<(), QueryError> {
+        *self.1.lock().unwrap() += 1;
+        self.0.read(list, places, after, until, visit)
     }
 }
 
 #[test]
-fn each_selector_is_asked_for_once_for_all_steps() {
+fn a_selector_is_read_once_for_all_steps() {
     let store = Counting(store(&[("t", &[], &[80.0; 60])]), Mutex::new(0));
     let engine = Engine::default();
-    let query = engine.prepare("t > 70 and t <= 85").unwrap();
+    let query = engine.prepare("t > 70").unwrap();
     let answer = engine.range(&query, &store, at(0), at(59), MINUTE).unwrap();
     let Value::Matrix(series) = answer.value else { panic!("no matrix") };
-    assert_eq!(series[0].samples.len(), 60);
-    assert_eq!(*store.1.lock().unwrap(), 1);
+    assert_eq!((series[0].floats.len(), store.reads()), (60, 1));
+}
+
+#[test]
+fn what_queries_of_a_tick_have_in_common_is_evaluated_once() {
+    let store = Counting(store(&[("t", &[], &[80.0; 60]), ("u", &[], &[1.0; 60])]), Mutex::new(0));
+    let engine = Engine::default();
+    let texts = ["t > 70 and t <= 85", "sum(rate(t[5m]))", "avg(rate(t[5m])) + 1", "t + on () u"];
+    let queries: Vec<Query> = texts.iter().map(|text| engine.prepare(text).unwrap()).collect();
+    let evaluate = |tick: &Tick| {
+        for query in &queries {
+            let answer = engine.instant_in(tick, query, &store, Limits::NONE).unwrap();
+            assert_eq!(answer.value.as_vector().unwrap().len(), 1, "{}", query.text());
+        }
+        store.reads()
+    };
+    let tick = Tick::new(at(30));
+    assert_eq!(evaluate(&tick), 3, "t, its rate, and u");
+    assert_eq!(evaluate(&tick), 1, "nobody else has u");
+    tick.wrote("v");
+    assert_eq!(evaluate(&tick), 1, "v is nobody's");
+    tick.wrote("t");
+    assert_eq!(evaluate(&tick), 3);
+    assert_eq!(evaluate(&Tick::new(at(31))), 3);
+}
+
+#[test]
+fn what_is_written_within_a_tick_is_seen_by_later_queries() {
+    let mut store = store(&[("t", &[], &[1.0; 9])]);
+    let engine = Engine::default();
+    let (query, other) = (engine.prepare("t * 2").unwrap(), engine.prepare("t * 2 + 1").unwrap());
+    let tick = Tick::new(at(9));
+    let value = |query: &Query, store: &MemoryStore| {
+        let answer = engine.instant_in(&tick, query, store, Limits::NONE).unwrap();
+        answer.value.as_vector().unwrap()[0].value.as_float().unwrap()
+    };
+    assert_eq!(value(&query, &store), 2.0);
+    store.put(&Labels::from_pairs([("__name__", "t")]), Sample::new(at(9), 5.0));
+    tick.wrote("t");
+    assert_eq!(value(&other, &store), 11.0);
 }
 
 #[test]
@@ -264,8 +338,8 @@ fn a_query_knows_its_selectors() {
 fn the_deepest_expression_evaluates() {
     let engine = Engine::default();
     let store = store(&[("t", &[], &[1.0])]);
-    let sum = vec!["t"; 200].join(" + ");
-    assert_eq!(vector(&engine, &store, &sum, at(0)).unwrap()[0].1, 200.0);
+    let sum = vec!["t"; 20_000].join(" + ");
+    assert_eq!(vector(&engine, &store, &sum, at(0)).unwrap()[0].1, 20_000.0);
     let nested = "abs(".repeat(120) + "-(t)" + &")".repeat(120);
     assert_eq!(vector(&engine, &store, &nested, at(0)).unwrap()[0].1, 1.0);
     let subqueries = "max_over_time(".repeat(120) + "(t)" + &"[5m:1m])".repeat(120);
@@ -281,7 +355,7 @@ fn strings_and_windows_are_instant_only() {
     let Value::Matrix(series) = engine.instant(&query, &store, at(2)).unwrap().value else {
         panic!("no matrix")
     };
-    assert_eq!(series[0].samples.len(), 2, "open on the left");
+    assert_eq!(series[0].floats.len(), 2, "open on the left");
     let error = engine.range(&query, &store, at(0), at(2), MINUTE).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -289,7 +363,7 @@ fn strings_and_windows_are_instant_only() {
     );
     let query = engine.prepare("\"a\"").unwrap();
     let text = engine.instant(&query, &store, at(2)).unwrap().value;
-    assert_eq!(text, Value::String { at: at(2), text: "a".to_owned() });
+    assert!(matches!(text, Value::String { text, .. } if text == "a"));
 }
 
 /// Every rule expression of the documents that the product is made for, and whether the data below makes it fire.

@@ -18,8 +18,8 @@ pub(super) fn min(a: f64, b: f64) -> f64 {
 
 /// The value inside of `[min, max]`; nothing where the bounds are crossed.
 pub(super) fn clamp(value: f64, bounds: &[f64]) -> Option<f64> {
-    (bounds[1] >= bounds[0] || bounds.iter().any(|bound| bound.is_nan()))
-        .then(|| max(bounds[0], min(bounds[1], value)))
+    let crossed = bounds[1] < bounds[0];
+    (!crossed).then(|| max(bounds[0], min(bounds[1], value)))
 }
 
 /// To the nearest multiple of the argument, or to whole numbers; halves go up.

@@ -1,104 +1,184 @@
-//! How fast a window changes: extrapolated, instantaneous, or by linear regression.
+//! How fast a window changes: extrapolated, between its last two samples, or by linear regression.
 
-use bellwether_model::Timestamp;
+pub(super) mod extended;
+pub(super) mod extended_histograms;
+mod histograms;
+mod instant;
+mod regression;
 
-use crate::functions::Window;
-use crate::statistics::KahanSum;
+use bellwether_model::FloatHistogram;
+use bellwether_model::query::Samples;
 
-pub(super) fn rate(window: &Window<'_>, _: &[f64]) -> Option<f64> {
-    let seconds = seconds_between(window.start, window.end);
-    Some(extrapolated(window, true)? / seconds)
+use crate::annotations::Remark;
+use crate::ast::Extension;
+use crate::functions::{Say, Window, WindowValue};
+
+pub(super) use instant::{idelta, irate};
+pub(super) use regression::{deriv, predict_linear};
+
+/// What `rate`, `increase` and `delta` have not in common.
+#[derive(Debug, Clone, Copy)]
+struct Change {
+    /// A counter only goes up, but for resets.
+    counter: bool,
+    per_second: bool,
 }
 
-pub(super) fn increase(window: &Window<'_>, _: &[f64]) -> Option<f64> {
-    extrapolated(window, true)
+pub(super) fn rate(window: &Window<'_>, _: &[f64], say: &mut Say<'_>) -> Option<WindowValue> {
+    change(window, Change { counter: true, per_second: true }, say)
 }
 
-pub(super) fn delta(window: &Window<'_>, _: &[f64]) -> Option<f64> {
-    extrapolated(window, false)
+pub(super) fn increase(window: &Window<'_>, _: &[f64], say: &mut Say<'_>) -> Option<WindowValue> {
+    change(window, Change { counter: true, per_second: false }, say)
 }
 
-fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
-    to.millis_since(from) as f64 / 1000.0
+pub(super) fn delta(window: &Window<'_>, _: &[f64], say: &mut Say<'_>) -> Option<WindowValue> {
+    change(window, Change { counter: false, per_second: false }, say)
 }
 
-/// The change over a window as if its samples reached the edges, as Prometheus' `extrapolatedRate`: an edge nearer than
-/// 1.1 average intervals is reached in full, a farther one by half an interval, and a counter never from below zero.
-fn extrapolated(window: &Window<'_>, counter: bool) -> Option<f64> {
-    let [first, .., last] = window.samples else {
+fn change(window: &Window<'_>, change: Change, say: &mut Say<'_>) -> Option<WindowValue> {
+    if window.is_mixed(say) {
         return None;
-    };
-    let mut change = last.value - first.value;
-    if counter {
-        let reset =
-            |pair: &[bellwether_model::Sample]| (pair[1].value < pair[0].value).then_some(pair[0].value);
-        window.samples.windows(2).filter_map(reset).for_each(|before| change += before);
     }
-    let sampled = seconds_between(first.at, last.at);
-    let average = sampled / (window.samples.len() - 1) as f64;
-    let reach = |distance: f64| {
+    match (window.extension, window.samples.histograms.is_empty()) {
+        (Extension::None, true) => extrapolated(window, change, say).map(WindowValue::Float),
+        (Extension::None, false) => histograms::extrapolated(window, change, say).map(WindowValue::histogram),
+        (_, true) => extended::change(window, change).map(WindowValue::Float),
+        (_, false) => extended_histograms::change(window, change, say).map(WindowValue::histogram),
+    }
+}
+
+/// The change over a window as if its samples reached the edges, as Prometheus' `extrapolatedRate`.
+fn extrapolated(window: &Window<'_>, change: Change, say: &mut Say<'_>) -> Option<f64> {
+    let Samples { times, values, .. } = window.samples;
+    let since = window.counting_since();
+    let (&first, &last) = (values.first()?, values.last()?);
+    let mut total = last - first;
+    if change.counter {
+        total += if since.is_empty() {
+            values.windows(2).filter(|pair| pair[1] < pair[0]).fold(0.0, |sum, pair| sum + pair[0])
+        } else {
+            resets(window, since, say)
+        };
+    }
+    let span = Span { times: (*times.first()?, *times.last()?), count: times.len() };
+    let began = since.first().copied().filter(|_| change.counter);
+    if let Some(factor) = span.factor_from_start_time(window, began, change) {
+        return Some((total + first) * factor);
+    }
+    let to_zero = (change.counter && total > 0.0 && first >= 0.0).then(|| first / total);
+    Some(total * span.factor(window, change, to_zero)?)
+}
+
+/// What a counter lost at its resets, as start timestamps and falling values tell.
+fn resets(window: &Window<'_>, since: &[i64], say: &mut Say<'_>) -> f64 {
+    let Samples { times, values, .. } = window.samples;
+    let (mut lost, mut overlaps) = (0.0, false);
+    for at in 1..values.len() {
+        let of = |at: usize| since.get(at).copied().unwrap_or(0);
+        if !overlaps && overlaps_before(of(at - 1), times[at - 1], of(at)) {
+            say(Remark::StartTimeOverlap(window.metric()));
+            overlaps = true;
+        }
+        if values[at] < values[at - 1]
+            || is_reset_by_start_time((of(at - 1), times[at - 1]), (of(at), times[at]))
+        {
+            lost += values[at - 1];
+        }
+    }
+    lost
+}
+
+/// The samples of a window as far as extrapolation is concerned.
+struct Span {
+    /// Times of the first and the last one.
+    times: (i64, i64),
+    count: usize,
+}
+
+impl Span {
+    fn seconds(from: i64, to: i64) -> f64 {
+        (to - from) as f64 / 1000.0
+    }
+
+    /// How far an edge is reached: in full if it is nearer than 1.1 average intervals, else by half an interval.
+    fn reach(&self, distance: f64) -> f64 {
+        let sampled = Self::seconds(self.times.0, self.times.1);
+        let average = if self.count > 1 { sampled / (self.count - 1) as f64 } else { 0.0 };
         if distance >= average * 1.1 { average / 2.0 } else { distance }
-    };
-    let mut before = reach(seconds_between(window.start, first.at));
-    if counter && change > 0.0 && first.value >= 0.0 {
-        before = before.min(sampled * (first.value / change));
     }
-    let after = reach(seconds_between(last.at, window.end));
-    Some(change * ((sampled + before + after) / sampled))
-}
 
-pub(super) fn irate(window: &Window<'_>, _: &[f64]) -> Option<f64> {
-    let [.., previous, last] = window.samples else {
-        return None;
-    };
-    // After a reset the counter began at zero.
-    let change = if last.value < previous.value { last.value } else { last.value - previous.value };
-    Some(change / seconds_between(previous.at, last.at))
-}
-
-pub(super) fn idelta(window: &Window<'_>, _: &[f64]) -> Option<f64> {
-    let [.., previous, last] = window.samples else {
-        return None;
-    };
-    Some(last.value - previous.value)
-}
-
-pub(super) fn deriv(window: &Window<'_>, _: &[f64]) -> Option<f64> {
-    let first = window.samples.first()?;
-    Some(linear_regression(window, first.at)?.slope)
-}
-
-pub(super) fn predict_linear(window: &Window<'_>, params: &[f64]) -> Option<f64> {
-    let line = linear_regression(window, window.at)?;
-    Some(line.slope * params[0] + line.intercept)
-}
-
-struct Line {
-    /// Per second.
-    slope: f64,
-    intercept: f64,
-}
-
-/// The line of least squares, with its intercept at `origin`; needs two samples.
-fn linear_regression(window: &Window<'_>, origin: Timestamp) -> Option<Line> {
-    let [first, _, ..] = window.samples else {
-        return None;
-    };
-    if window.samples.iter().all(|sample| sample.value == first.value) {
-        let flat = Line { slope: 0.0, intercept: first.value };
-        let undefined = Line { slope: f64::NAN, intercept: f64::NAN };
-        return Some(if first.value.is_infinite() { undefined } else { flat });
+    fn scale(window: &Window<'_>, change: Change, sampled: f64, reached: f64) -> f64 {
+        let factor = if sampled == 0.0 { 1.0 } else { reached / sampled };
+        if change.per_second { factor / window.seconds() } else { factor }
     }
-    let [mut x_sum, mut y_sum, mut xy_sum, mut xx_sum] = [KahanSum::default(); 4];
-    for sample in window.samples {
-        let x = seconds_between(origin, sample.at);
-        x_sum.add(x);
-        y_sum.add(sample.value);
-        xy_sum.add(x * sample.value);
-        xx_sum.add(x * x);
+
+    /// The factor where the counter is known to have begun at zero inside of the window: nothing is extrapolated to
+    /// the left then.
+    fn factor_from_start_time(&self, window: &Window<'_>, began: Option<i64>, change: Change) -> Option<f64> {
+        let began = began.filter(|&began| began != 0 && began > window.start && began < self.times.0)?;
+        let sampled = Self::seconds(began, self.times.1);
+        let after = self.reach(Self::seconds(self.times.1, window.end));
+        Some(Self::scale(window, change, sampled, sampled + after))
     }
-    let count = window.samples.len() as f64;
-    let [x, y, xy, xx] = [x_sum, y_sum, xy_sum, xx_sum].map(KahanSum::total);
-    let slope = (xy - x * y / count) / (xx - x * x / count);
-    Some(Line { slope, intercept: y / count - slope * x / count })
+
+    /// By how much the change between first and last sample grows when it is extrapolated to the edges. A counter is
+    /// never extrapolated to below zero: `to_zero` says how many sampled intervals before the first sample it was
+    /// zero.
+    fn factor(&self, window: &Window<'_>, change: Change, to_zero: Option<f64>) -> Option<f64> {
+        if self.count < 2 {
+            return None;
+        }
+        let sampled = Self::seconds(self.times.0, self.times.1);
+        let mut before = self.reach(Self::seconds(window.start, self.times.0));
+        if let Some(to_zero) = to_zero {
+            let zero = sampled * to_zero;
+            if zero < before {
+                before = zero;
+            }
+        }
+        let after = self.reach(Self::seconds(self.times.1, window.end));
+        Some(Self::scale(window, change, sampled, sampled + before + after))
+    }
+}
+
+/// Whether a counter began anew between two samples, each given by since when it counts (0 where unknown) and its
+/// time.
+pub(super) fn is_reset_by_start_time((since_before, before): (i64, i64), (since, at): (i64, i64)) -> bool {
+    if since_before == since || since == 0 || since >= at || since < before {
+        return false;
+    }
+    // A start right at the sample before is a delta, unless that sample did not know its own start.
+    since > before || since_before <= before && since_before != 0 && since_before != before
+}
+
+/// Whether a sample claims to count from before the one before it, which already counted something else.
+fn overlaps_before(since_before: i64, before: i64, since: i64) -> bool {
+    since != 0 && since < before && since != since_before
+}
+
+/// Adds one histogram to another; false where they do not fit, with the remark that says so.
+fn combined(
+    combine: Result<bellwether_model::histogram::Reconciled, bellwether_model::histogram::HistogramError>,
+    by: crate::annotations::Combination,
+    window: &Window<'_>,
+    say: &mut Say<'_>,
+) -> bool {
+    match combine {
+        Ok(reconciled) => {
+            if reconciled.bounds_reconciled {
+                say(Remark::MismatchedCustomBuckets(by));
+            }
+            true
+        }
+        Err(_) => {
+            say(Remark::MixedExponentialCustom(window.metric()));
+            false
+        }
+    }
+}
+
+fn compact(mut histogram: FloatHistogram) -> FloatHistogram {
+    histogram.compact(0);
+    histogram
 }

@@ -5,82 +5,50 @@ use crate::error::ParseError;
 use crate::lexer::TokenKind;
 use crate::parser::Parser;
 
-/// Words that stand between two operands and so cannot begin one.
-pub(super) fn is_infix_keyword(word: &str) -> bool {
-    const INFIX: [&str; 6] = ["on", "ignoring", "group_left", "group_right", "bool", "atan2"];
-    INFIX.iter().any(|keyword| word.eq_ignore_ascii_case(keyword))
-}
-
-/// Operators that are written as words.
-pub(super) fn is_set_operator(word: &str) -> bool {
-    ["and", "or", "unless", "atan2"].iter().any(|keyword| word.eq_ignore_ascii_case(keyword))
-}
-
 impl Parser<'_> {
     pub(super) fn peek_binary_op(&self) -> Option<BinaryOp> {
-        let text = match self.peek().kind {
-            TokenKind::Op(op) => op.to_owned(),
-            TokenKind::Word => self.peek().span.slice(self.text).to_ascii_lowercase(),
+        let is_word = match self.peek().kind {
+            TokenKind::Op(_) => false,
+            TokenKind::Word => true,
             _ => return None,
         };
-        Some(match text.as_str() {
-            "+" => BinaryOp::Add,
-            "-" => BinaryOp::Sub,
-            "*" => BinaryOp::Mul,
-            "/" => BinaryOp::Div,
-            "%" => BinaryOp::Mod,
-            "^" => BinaryOp::Pow,
-            "atan2" => BinaryOp::Atan2,
-            "==" => BinaryOp::Equal,
-            "!=" => BinaryOp::NotEqual,
-            ">" => BinaryOp::Greater,
-            ">=" => BinaryOp::GreaterOrEqual,
-            "<" => BinaryOp::Less,
-            "<=" => BinaryOp::LessOrEqual,
-            "and" => BinaryOp::And,
-            "or" => BinaryOp::Or,
-            "unless" => BinaryOp::Unless,
-            _ => return None,
+        let text = self.peek_text();
+        BinaryOp::ALL.into_iter().find(|op| {
+            let name = op.as_str();
+            if is_word { text.eq_ignore_ascii_case(name) } else { text == name }
         })
     }
 
     pub(super) fn binary(&mut self, op: BinaryOp, left: NodeId) -> Result<NodeId, ParseError> {
-        let operator = self.advance().span;
+        self.advance();
         let returns_bool = self.take_word("bool");
-        if returns_bool && !op.is_comparison() {
-            return Err(ParseError::new(
-                self.text,
-                Span { start: operator.start, end: self.previous_end() },
-                "bool modifier can only be used on comparison operators",
-            ));
-        }
-        let matching = self.matching(op)?;
-        let modifiers = Span { start: operator.start, end: self.previous_end() };
+        let mut matching = self.matching(op)?;
         // `^` alone groups from the right.
         let right = self.expression(op.precedence() + u8::from(op != BinaryOp::Pow))?;
-        if let Some(label) =
-            matching.include.iter().find(|label| matching.on && matching.labels.contains(label))
-        {
-            let message = format!("label {label:?} must not occur in ON and GROUP clause at once");
-            return Err(ParseError::new(self.text, modifiers, message));
-        }
         let span = Span { start: self.span(left).start, end: self.span(right).end };
-        let scalars = [left, right].iter().all(|&id| self.value_type(id) == ValueType::Scalar);
-        let value_type = if scalars { ValueType::Scalar } else { ValueType::Vector };
+        let is_filled = matching.fill_left.is_some() || matching.fill_right.is_some();
+        if is_filled && !self.features.fill_modifiers {
+            self.refuse_lexer_error()?;
+            return Err(self.fault(span, "binop fill modifiers are experimental and not enabled"));
+        }
+        let types = [left, right].map(|id| self.value_type(id));
+        // As in Prometheus: without labels, what stands between anything but two vectors says nothing.
+        if types != [ValueType::Vector; 2] && matching.labels.is_empty() && !is_filled {
+            matching = VectorMatching { cardinality: ungrouped(op), ..VectorMatching::default() };
+        }
+        let value_type = if types == [ValueType::Scalar; 2] { ValueType::Scalar } else { ValueType::Vector };
         self.push(span, value_type, Expr::Binary(Binary { op, returns_bool, left, right, matching }))
     }
 
     fn matching(&mut self, op: BinaryOp) -> Result<VectorMatching, ParseError> {
-        let mut matching = VectorMatching::default();
-        if op.is_set() {
-            matching.cardinality = Cardinality::ManyToMany;
-        }
+        let mut matching = VectorMatching { cardinality: ungrouped(op), ..VectorMatching::default() };
         if self.peek_is_word("on") || self.peek_is_word("ignoring") {
             matching.on = self.peek_is_word("on");
-            matching.explicit = true;
             self.advance();
             matching.labels = self.label_list()?;
             self.grouping_modifier(&mut matching)?;
+            matching.explicit =
+                matching.on || !matching.labels.is_empty() || matching.cardinality != ungrouped(op);
         }
         self.fill_modifiers(&mut matching)?;
         Ok(matching)
@@ -94,36 +62,39 @@ impl Parser<'_> {
         } else {
             return Ok(());
         }
-        if self.peek().kind == TokenKind::Punct("(") {
+        // Where no operand can begin, labels are missed instead.
+        if self.peek_is_punct("(") || !self.peek_begins_expression() {
             matching.include = self.label_list()?;
         }
         Ok(())
     }
 
+    /// `fill (v)`, or one of `fill_left (v)` and `fill_right (v)`, or both in any order.
     fn fill_modifiers(&mut self, matching: &mut VectorMatching) -> Result<(), ParseError> {
-        loop {
-            let is = |word| self.peek_is_word(word) && self.token_ahead(1).kind == TokenKind::Punct("(");
-            let (left, right) = match () {
-                () if is("fill") => (true, true),
-                () if is("fill_left") => (true, false),
-                () if is("fill_right") => (false, true),
-                () => return Ok(()),
-            };
-            self.advance();
-            let value = self.fill_value()?;
-            if left {
-                matching.fill_left = Some(value);
-            }
-            if right {
-                matching.fill_right = Some(value);
-            }
+        if let Some(value) = self.fill("fill")? {
+            (matching.fill_left, matching.fill_right) = (Some(value), Some(value));
+            return Ok(());
         }
+        matching.fill_left = self.fill("fill_left")?;
+        matching.fill_right = self.fill("fill_right")?;
+        if matching.fill_left.is_none() {
+            matching.fill_left = self.fill("fill_left")?;
+        }
+        Ok(())
     }
 
-    fn fill_value(&mut self) -> Result<f64, ParseError> {
-        self.expect_punct("(", "fill modifier")?;
-        let value = self.signed_literal("fill modifier", "number")?;
-        self.expect_punct(")", "fill modifier")?;
-        Ok(value)
+    fn fill(&mut self, word: &str) -> Result<Option<f64>, ParseError> {
+        if !self.peek_is_word(word) || self.token_ahead(1).kind != TokenKind::Punct("(") {
+            return Ok(None);
+        }
+        self.advance();
+        self.advance();
+        let value = self.signed_literal()?;
+        self.expect_punct(")")?;
+        Ok(Some(value))
     }
+}
+
+fn ungrouped(op: BinaryOp) -> Cardinality {
+    if op.is_set() { Cardinality::ManyToMany } else { Cardinality::OneToOne }
 }

@@ -1,15 +1,19 @@
-use std::fmt::Write as _;
-
-use proptest::prelude::*;
+mod generated;
+mod upstream;
 
 use super::*;
+use crate::pretty::pretty;
 
 fn parsed(text: &str) -> Ast {
-    parse(text, &FunctionRegistry::default()).unwrap_or_else(|error| panic!("{text}: {error}"))
+    parse(text, Features::ALL, &FunctionRegistry::default()).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
 fn error(text: &str) -> String {
-    parse(text, &FunctionRegistry::default())
+    error_with(text, Features::ALL)
+}
+
+fn error_with(text: &str, features: Features) -> String {
+    parse(text, features, &FunctionRegistry::default())
         .err()
         .unwrap_or_else(|| panic!("{text} was accepted"))
         .to_string()
@@ -21,6 +25,8 @@ fn assert_round_trip(text: &str) {
     let again = parsed(&printed);
     assert!(ast.same_tree(&again), "{text} printed as {printed}");
     assert_eq!(again.to_string(), printed);
+    let laid_out = pretty(&ast);
+    assert!(ast.same_tree(&parsed(&laid_out)), "{text} laid out as {laid_out}");
 }
 
 #[test]
@@ -32,7 +38,23 @@ fn prints_as_prometheus_lays_it_out() {
         ("x@12.5 offset-1h", "x @ 12.500 offset -1h"),
         ("TOPK(3,x)", "topk(3, x)"),
         ("a >bool 1", "a > bool 1"),
-        ("{\"my.metric\",\"a.b\"=\"c\"}", "{\"my.metric\",\"a.b\"=\"c\"}"),
+        ("{\"my.metric\",\"a.b\"=\"c\"}", "{\"a.b\"=\"c\",__name__=\"my.metric\"}"),
+        ("x{c='1',a='2'}", "x{a=\"2\",c=\"1\"}"),
+        ("a+ignoring()b", "a + b"),
+        ("a + on() 1", "a + 1"),
+        ("a </ 5 >/ b", "a </ 5 >/ b"),
+        ("--5m", "5m"),
+        ("a + fill_left(1e30) fill_right(-5m) b", "a + fill_left (1e+30) fill_right (-300) b"),
+        ("a + fill(0) b", "a + fill (0) b"),
+        ("a + fill(nan) b", "a + fill_left (NaN) fill_right (NaN) b"),
+        ("fill + fill(1) fill_left", "fill + fill (1) fill_left"),
+        ("x[5m] anchored @ 1", "x[5m] anchored @ 1.000"),
+        ("x anchored offset 5m @ 1", "x @ 1.000 anchored offset 5m"),
+        ("info(a, {b=~\".*\"})", "info(a, {b=~\".*\"})"),
+        ("limit_ratio(-0.5, x)", "limit_ratio(-0.5, x)"),
+        ("x offset 0", "x"),
+        ("+Inf", "+Inf"),
+        ("Inf ^ 2", "Inf ^ 2"),
         ("-x^2", "-x ^ 2"),
         ("1h30m + 1", "1h30m + 1"),
     ] {
@@ -80,7 +102,7 @@ fn every_node_knows_its_bytes() {
 #[test]
 fn errors_have_place_and_words_of_prometheus() {
     for (text, message) in [
-        ("", "1:1: parse error: no expression found in input"),
+        ("", "unknown position: parse error: no expression found in input"),
         ("1 +\n  *x", "2:3: parse error: unexpected <op:*>"),
         (
             "rate(x)",
@@ -101,10 +123,91 @@ fn errors_have_place_and_words_of_prometheus() {
 }
 
 #[test]
+fn the_innermost_part_of_the_grammar_is_named() {
+    for (text, message) in [
+        ("sum(rate(x y))", "1:12: parse error: unexpected identifier \"y\" in aggregation"),
+        ("sum by", "1:7: parse error: unexpected end of input in grouping opts, expected \"(\""),
+        (
+            "x[5m 5m]",
+            "1:6: parse error: unexpected duration \"5m\" in subquery or range, expected \":\" or \"]\"",
+        ),
+        ("x[5m:5m 5m]", "1:9: parse error: unexpected duration \"5m\" in subquery selector, expected \"]\""),
+        ("x @ y", "1:5: parse error: unexpected identifier \"y\" in @, expected timestamp"),
+        ("12 1234567890123", "1:4: parse error: unexpected number \"1234567890\"..."),
+        (
+            "a OFFSET BY",
+            "1:10: parse error: unexpected <BY> in offset, expected number, duration, step(), or range()",
+        ),
+    ] {
+        assert_eq!(error(text), message, "{text}");
+    }
+}
+
+#[test]
+fn experimental_parts_have_to_be_enabled() {
+    for (text, message) in [
+        ("a + fill(1) b", "1:1: parse error: binop fill modifiers are experimental and not enabled"),
+        ("x[5m] smoothed", "1:1: parse error: smoothed modifier is experimental and not enabled"),
+        ("x[5m+5m]", "1:3: parse error: experimental duration expression is not enabled"),
+        ("x offset -step()", "1:10: parse error: experimental duration expression is not enabled"),
+        ("1 + step()", "1:5: parse error: function \"step\" is not enabled"),
+        (
+            "limitk(1, x)",
+            "1:1: parse error: limitk() is experimental and must be enabled with \
+             --enable-feature=promql-experimental-functions",
+        ),
+    ] {
+        assert_eq!(error_with(text, Features::default()), message, "{text}");
+        parsed(text);
+    }
+}
+
+#[test]
 fn unknown_functions_are_named_with_their_place() {
-    let message = error("1 + zscore(x[1h])");
-    assert!(message.starts_with("1:5: parse error: unknown function with name \"zscore\""), "{message}");
-    assert!(message.contains("plugin"), "{message}");
+    assert_eq!(error("1 + zscore(x[1h])"), "1:5: parse error: unknown function with name \"zscore\"");
+}
+
+#[test]
+fn offsets_take_less_than_brackets() {
+    for (text, printed) in [
+        ("x offset -2^2", "x offset -2s ^ 2"),
+        ("x offset (2)^2", "x offset (2) ^ 2"),
+        ("x offset +(2)^2", "x offset +(2) ^ 2"),
+        ("x offset - -5m * 2", "x offset ++5m * 2"),
+        ("x offset -+step() * 2", "x offset ++-step() * 2"),
+        ("x offset step() * 2", "x offset step() * 2"),
+        ("x[((5m))]", "x[(5m)]"),
+        ("x[-(5m) + max_of(step(), 1h) / 2:range()]", "x[-(5m) + max_of(step(), 1h) / 2:range()]"),
+    ] {
+        assert_eq!(parsed(text).to_string(), printed);
+        assert_round_trip(text);
+    }
+    let root_is_power = |text| {
+        let ast = parsed(text);
+        matches!(ast.expr(ast.root()), Expr::Binary(_))
+    };
+    assert!(root_is_power("x offset -2^2"));
+    assert!(!root_is_power("x offset (2)^2"));
+}
+
+#[test]
+fn lengths_are_computed_for_a_query() {
+    use crate::ast::{DurationContext, LengthRole};
+    let value = |text: &str| {
+        let ast = parsed(text);
+        let Expr::Window { range, .. } = ast.expr(ast.root()) else { panic!("{text} is no window") };
+        let context = DurationContext { step_ms: 15_000, range_ms: 3_600_000 };
+        ast.length_ms(*range, context, LengthRole::Window).map_err(|error| error.to_string())
+    };
+    assert_eq!(value("x[5m]"), Ok(300_000));
+    assert_eq!(value("x[step() * 2 + 1]"), Ok(31_000));
+    assert_eq!(value("x[max_of(range(), 1d) % 7h]"), Ok(10_800_000));
+    assert_eq!(value("x[-2 ^ 2 + 10]"), Ok(6_000));
+    assert_eq!(value("x[1.0009 * 1]"), Ok(1_000));
+    assert_eq!(value("x[5m - 10m]"), Err("2:10: duration must be greater than 0".to_owned()));
+    assert_eq!(value("x[5m / (step() - 15)]"), Err("2:19: division by zero".to_owned()));
+    assert_eq!(value("x[10 ^ 1000]"), Err("2:11: duration is NaN or infinite".to_owned()));
+    assert_eq!(value("x[10 ^ 10]"), Err("2:9: duration is out of range".to_owned()));
 }
 
 #[test]
@@ -126,7 +229,11 @@ fn deep_nesting_is_refused_quickly() {
         "-".repeat(DEEP) + "x",
         "abs(".repeat(DEEP) + "x" + &")".repeat(DEEP),
         "x^".repeat(DEEP) + "x",
-        "x+".repeat(DEEP) + "x",
+        "x+(".repeat(DEEP),
+        format!("x[{}5m", "(".repeat(DEEP)),
+        format!("x[{}5m]", "-".repeat(DEEP)),
+        format!("x offset {}5m", "-".repeat(DEEP)),
+        format!("x[{}", "max_of(".repeat(DEEP)),
         "x".to_owned() + &"[1h:1m]".repeat(DEEP),
     ] {
         let message = error(&text);
@@ -135,7 +242,27 @@ fn deep_nesting_is_refused_quickly() {
 }
 
 #[test]
+fn long_chains_are_not_deep() {
+    const TERMS: usize = 20_000;
+    let chain = format!("x{}", " + x".repeat(TERMS));
+    let ast = parsed(&chain);
+    assert_eq!(ast.to_string(), chain);
+    let laid_out = pretty(&ast);
+    assert_eq!(laid_out.lines().count(), 2 * (TERMS - 24) + 1);
+    let lengths = format!("x[5m{}]", " + 5m".repeat(TERMS));
+    assert_eq!(parsed(&lengths).to_string(), lengths);
+}
+
+#[test]
 fn queries_of_many_parts_are_refused() {
+    assert!(
+        error(&format!("x{}", " + x".repeat(100_000))).contains("more than the limit of"),
+        "too long a chain"
+    );
+    assert!(
+        error(&format!("x[5m{}]", "+5m".repeat(100_000))).contains("more than the limit of"),
+        "in brackets"
+    );
     let calls = format!("label_join(x, {}\"a\")", "\"a\",".repeat(60_000));
     assert!(error(&calls).contains("more than the limit of"), "too many nodes");
     let matchers = format!("x{{{}}}", "a=~\"b\",".repeat(300));
@@ -145,48 +272,4 @@ fn queries_of_many_parts_are_refused() {
 #[test]
 fn long_queries_are_refused() {
     assert!(error(&" ".repeat(MAX_QUERY_BYTES + 1)).contains("longer than the limit"));
-}
-
-fn expression() -> impl Strategy<Value = String> {
-    let label = prop::sample::select(vec!["job", "a", "\"b.c\"", "on", "__name__"]);
-    let selector = (
-        prop::sample::select(vec!["up", "sum", "x:y", "{\"a b\"}", "{a=\"b\\n\"}", "up{job!=\"\"}"]),
-        any::<bool>(),
-    )
-        .prop_map(|(name, fixed)| format!("{name}{}", if fixed { " @ 1.5 offset -5m" } else { "" }));
-    let number = prop::sample::select(vec!["1", "-2.5", "1e300", "0x1F", "Inf", "-Inf", "NaN", "5m", "1e-7"]);
-    let leaf = prop_oneof![selector, number.prop_map(str::to_owned)];
-    leaf.prop_recursive(5, 40, 3, move |inner| {
-        let vector = inner.clone().prop_map(|text| format!("vector(scalar(vector(1) or up)) + ({text})"));
-        let op = prop::sample::select(vec!["+", "-", "*", "/", "%", "^", "atan2", "> bool", "== bool"]);
-        prop_oneof![
-            (inner.clone(), op, inner.clone()).prop_map(|(a, op, b)| format!("{a} {op} {b}")),
-            inner.clone().prop_map(|text| format!("-{text}")),
-            inner.clone().prop_map(|text| format!("({text})")),
-            vector.clone().prop_map(|text| format!("abs({text})")),
-            (vector.clone(), label.clone())
-                .prop_map(|(text, label)| format!("sum without ({label}) ({text})")),
-            (vector.clone(), label.clone())
-                .prop_map(|(text, label)| format!("({text}) and on ({label}) (up or ignoring () up)")),
-            vector.prop_map(|text| format!("max_over_time(({text})[1h30m:15s] offset 1d)")),
-        ]
-    })
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn what_is_printed_parses_to_the_same_tree(text in expression()) {
-        assert_round_trip(&text);
-    }
-
-    #[test]
-    fn no_text_breaks_the_parser(text in "[a-z(){}\\[\\]\"'`\\\\0-9.:=!~<>@,+*/%^# \n-]{0,40}") {
-        let mut seen = String::new();
-        match parse(&text, &FunctionRegistry::default()) {
-            Ok(ast) => assert_round_trip(&{ write!(seen, "{ast}").unwrap(); seen }),
-            Err(error) => assert!(error.line >= 1 && error.span.start <= error.span.end),
-        }
-    }
 }

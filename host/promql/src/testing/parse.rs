@@ -4,34 +4,12 @@ use std::time::Duration;
 
 use bellwether_model::duration::parse_prometheus;
 use bellwether_model::time::millis;
-use bellwether_model::{Labels, MatchOp, Timestamp, stale_nan};
+use bellwether_model::{Labels, Timestamp};
 use regex::Regex;
 
-use crate::ast::Expr;
 use crate::lexer::unquote;
-use crate::parser::parse;
-use crate::plugin::FunctionRegistry;
-
-/// Points that one series line may expand to; a script has thousands, a mistyped repetition has billions.
-const MAX_POINTS: usize = 1_000_000;
-
-/// One value of a series line.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Item {
-    /// Nothing at this step.
-    Gap,
-    /// A float; the stale marker for `stale`.
-    Float(f64),
-    /// A native histogram, whose content is not read.
-    Histogram,
-}
-
-/// A series line.
-#[derive(Debug, Clone)]
-pub(super) struct SeriesLine {
-    pub(super) labels: Labels,
-    pub(super) items: Vec<Item>,
-}
+use crate::testing::series::{SeriesLine, labels, number, series_line};
+use crate::testing::start_times;
 
 /// A command with the line that it stands on.
 #[derive(Debug)]
@@ -47,11 +25,17 @@ pub(super) enum CommandKind {
         step_ms: i64,
         /// Classic histograms become native ones with custom buckets as well.
         with_nhcb: bool,
-        series: Vec<SeriesLine>,
-        /// Some series have start timestamps.
-        start_times: bool,
+        series: Vec<Loaded>,
     },
     Eval(Box<Eval>),
+}
+
+/// A series to load.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) line: SeriesLine,
+    /// Since when each item counts, in milliseconds after its own time; none where that is not said.
+    pub(super) counting_since: Vec<Option<i64>>,
 }
 
 /// When a query is evaluated.
@@ -148,15 +132,36 @@ fn command(head: &str, body: &[(usize, &str)]) -> Result<CommandKind, BadLine> {
 
 fn load(with_nhcb: bool, step: &str, body: &[(usize, &str)]) -> Result<CommandKind, BadLine> {
     let step_ms = duration_ms(step).map_err(|message| (0, message))?;
-    let (mut series, mut start_times) = (Vec::new(), false);
+    let mut series = Vec::new();
+    let mut counting_since: Option<(Labels, Vec<Option<i64>>)> = None;
     for &(line, text) in body {
-        if text.contains("@st ") {
-            start_times = true;
-        } else {
-            series.push(series_line(text).map_err(|message| (line, message))?);
+        let at_line = |message: String| (line, message);
+        if let Some((description, sequence)) = start_time_line(text) {
+            let labels = labels(description).map_err(at_line)?;
+            if counting_since.is_some() {
+                return Err(at_line("two @st lines without a series between them".to_owned()));
+            }
+            counting_since = Some((labels, start_times::sequence(sequence).map_err(at_line)?));
+            continue;
         }
+        let line = series_line(text).map_err(at_line)?;
+        let counting_since = match counting_since.take() {
+            None => Vec::new(),
+            Some((labels, since)) if labels == line.labels && since.len() == line.items.len() => since,
+            Some(_) => return Err(at_line("@st line does not fit the series after it".to_owned())),
+        };
+        series.push(Loaded { line, counting_since });
     }
-    Ok(CommandKind::Load { step_ms, with_nhcb, series, start_times })
+    match counting_since {
+        None => Ok(CommandKind::Load { step_ms, with_nhcb, series }),
+        Some(_) => Err((0, "@st line without a series after it".to_owned())),
+    }
+}
+
+/// `metric{...}@st -1m 0s` into its two parts.
+fn start_time_line(text: &str) -> Option<(&str, &str)> {
+    let (description, sequence) = text.split_once(char::is_whitespace)?;
+    Some((description.strip_suffix("@st")?, sequence))
 }
 
 fn eval(word: &str, rest: &str, body: &[(usize, &str)]) -> Result<Eval, BadLine> {
@@ -286,123 +291,4 @@ fn duration_ms(text: &str) -> Result<i64, String> {
     }
     let duration: Duration = parse_prometheus(text).map_err(|error| error.to_string())?;
     Ok(sign * millis(duration))
-}
-
-fn number(text: &str) -> Option<f64> {
-    text.parse().ok()
-}
-
-/// `metric{label="value"} 1 2+3x4 _ stale`
-fn series_line(text: &str) -> Result<SeriesLine, String> {
-    let end = description_end(text);
-    Ok(SeriesLine { labels: labels(&text[..end])?, items: items(&text[end..])? })
-}
-
-/// Where the name and the labels end.
-fn description_end(text: &str) -> usize {
-    let (mut quote, mut escaped, mut braces) = (None, false, false);
-    for (at, c) in text.char_indices() {
-        match quote {
-            Some(_) if escaped => escaped = false,
-            Some(open) if c == '\\' && open != '`' => escaped = true,
-            Some(open) if c == open => quote = None,
-            Some(_) => {}
-            None if matches!(c, '"' | '\'' | '`') => quote = Some(c),
-            None if c == '{' => braces = true,
-            None if c == '}' => return at + 1,
-            None if c.is_whitespace() && !braces && !text[at..].trim_start().starts_with('{') => return at,
-            None if c.is_whitespace() && !braces && text[at..].trim_start().starts_with("{{") => return at,
-            None => {}
-        }
-    }
-    text.len()
-}
-
-/// The labels of a series: a selector whose matchers are all equal.
-fn labels(description: &str) -> Result<Labels, String> {
-    if description.trim() == "{}" {
-        return Ok(Labels::empty());
-    }
-    let ast = parse(description, &FunctionRegistry::default());
-    // A series may have labels that select nothing by themselves, such as `{x=""}`.
-    let ast = match ast {
-        Ok(ast) => ast,
-        Err(error) if error.message.contains("non-empty matcher") => return Ok(Labels::empty()),
-        Err(error) => return Err(error.to_string()),
-    };
-    let Expr::Selector(selector) = ast.expr(ast.root()) else {
-        return Err(format!("{description:?} is no series"));
-    };
-    if selector.matchers.iter().any(|matcher| matcher.op() != MatchOp::Equal) {
-        return Err(format!("{description:?} is no series"));
-    }
-    Ok(Labels::from_pairs(selector.matchers.iter().map(|matcher| (matcher.name(), matcher.value()))))
-}
-
-fn items(text: &str) -> Result<Vec<Item>, String> {
-    let mut items = Vec::new();
-    let mut rest = text.trim_start();
-    while !rest.is_empty() {
-        let length = item_length(rest)?;
-        let (item, tail) = rest.split_at(length);
-        push_item(item, &mut items)?;
-        if items.len() > MAX_POINTS {
-            return Err(format!("series of more than {MAX_POINTS} points"));
-        }
-        rest = tail.trim_start();
-    }
-    Ok(items)
-}
-
-/// Up to the next blank outside of `{{...}}`.
-fn item_length(text: &str) -> Result<usize, String> {
-    let mut at = 0;
-    while let Some(c) = text[at..].chars().next() {
-        if c.is_whitespace() {
-            break;
-        }
-        at += if text[at..].starts_with("{{") {
-            text[at..].find("}}").ok_or("histogram without its end")? + 2
-        } else {
-            c.len_utf8()
-        };
-    }
-    Ok(at)
-}
-
-fn push_item(item: &str, items: &mut Vec<Item>) -> Result<(), String> {
-    let bad = || format!("bad value {item:?}");
-    let (base, times) = split_repetition(item);
-    let repeat = times.unwrap_or(0);
-    if repeat > MAX_POINTS {
-        return Err(format!("more than {MAX_POINTS} points in {item:?}"));
-    }
-    match base {
-        "_" => items.extend(vec![Item::Gap; times.unwrap_or(1)]),
-        "stale" => items.extend(vec![Item::Float(stale_nan()); repeat + 1]),
-        _ if base.starts_with("{{") => items.extend(vec![Item::Histogram; repeat + 1]),
-        _ => {
-            let (start, delta) = split_delta(base).ok_or_else(bad)?;
-            let value = |at: usize| if at == 0 { start } else { start + delta * at as f64 };
-            items.extend((0..=repeat).map(|at| Item::Float(value(at))));
-        }
-    }
-    Ok(())
-}
-
-/// `1+2x3` into `1+2` and 3.
-fn split_repetition(item: &str) -> (&str, Option<usize>) {
-    let split = item.rsplit_once('x').and_then(|(base, times)| Some((base, times.parse().ok()?)));
-    split.map_or((item, None), |(base, times)| (base, Some(times)))
-}
-
-/// `1+2` into 1 and 2, `1-2` into 1 and -2, `1` into 1 and 0.
-fn split_delta(text: &str) -> Option<(f64, f64)> {
-    if let Some(value) = number(text) {
-        return Some((value, 0.0));
-    }
-    let is_sign =
-        |&(at, c): &(usize, char)| at > 0 && matches!(c, '+' | '-') && !text[..at].ends_with(['e', 'E']);
-    let (at, _) = text.char_indices().find(is_sign)?;
-    Some((number(&text[..at])?, number(&text[at..])?))
 }

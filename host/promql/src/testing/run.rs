@@ -2,36 +2,24 @@
 
 use std::time::Duration;
 
-use bellwether_model::labels::{BUCKET_LABEL, METRIC_NAME};
-use bellwether_model::matcher::all_match;
-use bellwether_model::{Labels, Sample, Series, Timestamp};
+use bellwether_model::{Labels, Sample, Timestamp};
 
-use crate::ast::{AtTime, Expr, Shift};
-use crate::engine::{Engine, EngineOptions, Range};
+use crate::ast::{Ast, AtTime, Expr, Shift};
+use crate::engine::{Engine, EngineOptions, Range, TIME_DEPENDENT};
 use crate::error::{EvalError, ParseError};
+use crate::features::Features;
 use crate::query::Query;
 use crate::testing::memory::MemoryStore;
-use crate::testing::parse::{Command, CommandKind, Eval, Item, SeriesLine, When, commands};
-use crate::testing::{Finding, Report, compare};
-use crate::value::{Answer, InstantSample, Value};
-
-const NEEDS_HISTOGRAMS: &str = "needs native histograms";
-const NEEDS_START_TIMES: &str = "needs start timestamps";
+use crate::testing::parse::{Command, CommandKind, Eval, Loaded, When, commands};
+use crate::testing::series::{Item, SeriesLine};
+use crate::testing::{Finding, Report, classic, compare};
+use crate::value::{Answer, InstantSample, RangeSeries, SampleValue, Value};
 
 pub(super) struct Runner {
     file: String,
     engine: Engine,
     store: MemoryStore,
-    /// Series whose samples are native histograms, which the store does not hold.
-    histograms: Vec<Labels>,
-    start_times: bool,
     report: Report,
-}
-
-/// Why a query did not pass.
-enum Miss {
-    Failed(String),
-    Skipped(&'static str),
 }
 
 enum Failure {
@@ -50,12 +38,12 @@ impl std::fmt::Display for Failure {
 
 impl Runner {
     pub(super) fn new(file: &str) -> Self {
+        let options =
+            EngineOptions { features: Features::ALL, start_timestamps: true, ..EngineOptions::default() };
         Self {
             file: file.to_owned(),
-            engine: Engine::new(EngineOptions::default()),
+            engine: Engine::new(options),
             store: MemoryStore::default(),
-            histograms: Vec::new(),
-            start_times: false,
             report: Report::default(),
         }
     }
@@ -63,92 +51,97 @@ impl Runner {
     pub(super) fn run(mut self, text: &str) -> Report {
         match commands(text) {
             Ok(commands) => commands.into_iter().for_each(|command| self.command(command)),
-            Err((line, message)) => {
-                let finding = self.finding(line, "", format!("cannot read the line: {message}"));
-                self.report.failures.push(finding);
-            }
+            Err((line, message)) => self.fail(line, "", format!("cannot read the line: {message}")),
         }
         self.report
     }
 
-    fn finding(&self, line: usize, query: &str, reason: String) -> Finding {
-        Finding { file: self.file.clone(), line, query: query.to_owned(), reason }
+    fn fail(&mut self, line: usize, query: &str, reason: String) {
+        let finding = Finding { file: self.file.clone(), line, query: query.to_owned(), reason };
+        self.report.failures.push(finding);
     }
 
     fn command(&mut self, command: Command) {
         match command.kind {
-            CommandKind::Clear => {
-                self.store = MemoryStore::default();
-                self.histograms.clear();
-                self.start_times = false;
-            }
-            CommandKind::Load { step_ms, with_nhcb, series, start_times } => {
-                self.start_times |= start_times;
-                series.iter().for_each(|line| self.load(line, step_ms, with_nhcb));
+            CommandKind::Clear => self.store = MemoryStore::default(),
+            CommandKind::Load { step_ms, with_nhcb, series } => {
+                series.iter().for_each(|series| self.load(series, step_ms));
+                if !with_nhcb {
+                    return;
+                }
+                let lines: Vec<&SeriesLine> = series.iter().map(|series| &series.line).collect();
+                match classic::converted(&lines, step_ms) {
+                    Ok(histograms) => {
+                        for (labels, at, histogram) in histograms {
+                            self.store.put_histogram(&labels, at, histogram, 0);
+                        }
+                    }
+                    Err(reason) => self.fail(command.line, "", reason),
+                }
             }
             CommandKind::Eval(eval) => match self.eval(&eval) {
                 Ok(()) => self.report.passed += 1,
-                Err(Miss::Failed(reason)) => {
-                    let finding = self.finding(command.line, &eval.query, reason);
-                    self.report.failures.push(finding);
-                }
-                Err(Miss::Skipped(reason)) => {
-                    let finding = self.finding(command.line, &eval.query, reason.to_owned());
-                    self.report.skipped.push(finding);
-                }
+                Err(reason) => self.fail(command.line, &eval.query, reason),
             },
         }
     }
 
-    fn load(&mut self, line: &SeriesLine, step_ms: i64, with_nhcb: bool) {
+    fn load(&mut self, series: &Loaded, step_ms: i64) {
         let mut at = Timestamp::UNIX_EPOCH;
-        for item in &line.items {
-            if let Item::Float(value) = item {
-                self.store.put(&line.labels, Sample::new(at, *value));
+        let labels = &series.line.labels;
+        for (place, item) in series.line.items.iter().enumerate() {
+            let since = series.counting_since.get(place).copied().flatten();
+            let since = since.map_or(0, |since| at.as_millis() + since);
+            match item {
+                Item::Gap => {}
+                Item::Float(value) => self.store.put_counting(labels, Sample::new(at, *value), since),
+                Item::Histogram { histogram, .. } => {
+                    self.store.put_histogram(labels, at, histogram.as_ref().clone(), since);
+                }
             }
             at = at.offset_millis(step_ms);
         }
-        if line.items.contains(&Item::Histogram) {
-            self.histograms.push(line.labels.clone());
-        }
-        let name = line.labels.metric_name().and_then(|name| name.strip_suffix("_bucket"));
-        if let (true, Some(name)) = (with_nhcb, name) {
-            let mut native = line.labels.to_builder();
-            native.set(METRIC_NAME, name).remove(BUCKET_LABEL);
-            self.histograms.push(native.build());
-        }
     }
 
-    fn eval(&self, eval: &Eval) -> Result<(), Miss> {
-        if eval.series.iter().any(|line| line.items.contains(&Item::Histogram)) {
-            return Err(Miss::Skipped(NEEDS_HISTOGRAMS));
+    /// As upstream an instant query has to give the same as the middle one of three steps, and again with `@` at
+    /// everything it selects, whenever it is evaluated.
+    fn eval(&self, eval: &Eval) -> Result<(), String> {
+        self.eval_text(eval, &eval.query, eval.when)?;
+        let When::Instant(at) = eval.when else {
+            return Ok(());
+        };
+        // Texts that do not parse have failed as they should.
+        let Some(fixed) =
+            self.engine.prepare(&eval.query).ok().and_then(|query| at_fixed_time(query.ast(), at))
+        else {
+            return Ok(());
+        };
+        let at = at.as_millis();
+        let others = if at == 0 { vec![-1000, 0, 1000] } else { vec![-10 * at, 0, at / 5, at, 10 * at] };
+        for other in others {
+            let when = When::Instant(Timestamp::from_millis(other));
+            self.eval_text(eval, &fixed, when)
+                .map_err(|reason| format!("as {fixed} at {other} ms: {reason}"))?;
         }
-        let query = match self.engine.prepare(&eval.query) {
+        Ok(())
+    }
+
+    fn eval_text(&self, eval: &Eval, text: &str, when: When) -> Result<(), String> {
+        let query = match self.engine.prepare(text) {
             Ok(query) => query,
-            Err(error) if is_histogram_function(&error) => return Err(Miss::Skipped(NEEDS_HISTOGRAMS)),
             Err(error) => return settle(eval, &Failure::Parse(error)),
         };
-        let selects = |labels: &Labels| query.selectors().any(|matchers| all_match(matchers, labels));
-        if self.histograms.iter().any(selects) {
-            return Err(Miss::Skipped(NEEDS_HISTOGRAMS));
-        }
-        let result = match self.evaluate(eval, &query) {
-            Err(error) => settle(eval, &Failure::Eval(error)),
-            Ok(_) if eval.failure.is_some() => {
-                Err(Miss::Failed("expected a failure, got a result".to_owned()))
-            }
-            Ok(answer) => compare::answer(eval, &answer)
-                .and_then(|()| self.as_middle_step(eval, &query, &answer))
-                .map_err(Miss::Failed),
+        let answer = match self.evaluate(when, &query) {
+            Ok(_) if eval.failure.is_some() => return Err("expected a failure, got a result".to_owned()),
+            Ok(answer) => answer,
+            Err(error) => return settle(eval, &Failure::Eval(error)),
         };
-        match result {
-            Err(Miss::Failed(_)) if self.start_times => Err(Miss::Skipped(NEEDS_START_TIMES)),
-            result => result,
-        }
+        compare::answer(eval, &answer)?;
+        self.as_middle_step(eval, when, &query, &answer)
     }
 
-    fn evaluate(&self, eval: &Eval, query: &Query) -> Result<Answer, EvalError> {
-        match eval.when {
+    fn evaluate(&self, when: When, query: &Query) -> Result<Answer, EvalError> {
+        match when {
             When::Instant(at) => self.engine.instant(query, &self.store, at),
             When::Range { start, end, step_ms } => {
                 let step = Duration::from_millis(step_ms.unsigned_abs());
@@ -158,15 +151,13 @@ impl Runner {
     }
 
     /// An instant query gives the same as the middle one of three steps, unless it looks at the steps themselves.
-    fn as_middle_step(&self, eval: &Eval, query: &Query, answer: &Answer) -> Result<(), String> {
+    fn as_middle_step(&self, eval: &Eval, when: When, query: &Query, answer: &Answer) -> Result<(), String> {
         const STEP: Duration = Duration::from_secs(60);
-        let When::Instant(at) = eval.when else {
+        let When::Instant(at) = when else {
             return Ok(());
         };
-        if !matches!(answer.value, Value::Vector(_) | Value::Scalar(_))
-            || looks_at_steps(query)
-            || eval.ordered
-        {
+        let comparable = matches!(answer.value, Value::Vector(_) | Value::Scalar(_));
+        if !comparable || looks_at_steps(query.text()) {
             return Ok(());
         }
         let range = Range { start: at - STEP, end: at + STEP, step: STEP };
@@ -175,43 +166,69 @@ impl Runner {
         let Value::Matrix(series) = steps.value else {
             return Err("range query without a matrix".to_owned());
         };
+        if eval.ordered {
+            return Ok(());
+        }
         let middle: Vec<InstantSample> = series.iter().filter_map(|series| sample_at(series, at)).collect();
         let value = match (&answer.value, middle.first()) {
-            (Value::Scalar(_), Some(only)) => Value::Scalar(only.sample),
+            (Value::Scalar(_), Some(InstantSample { value: SampleValue::Float(value), .. })) => {
+                Value::Scalar(Sample::new(at, *value))
+            }
             _ => Value::Vector(middle),
         };
         compare::value(eval, &value).map_err(|difference| format!("as a range query: {difference}"))
     }
 }
 
-fn sample_at(series: &Series, at: Timestamp) -> Option<InstantSample> {
-    let sample = series.samples.iter().find(|sample| sample.at == at)?;
-    Some(InstantSample { labels: series.labels.clone(), sample: *sample })
+fn sample_at(series: &RangeSeries, at: Timestamp) -> Option<InstantSample> {
+    let float = series.floats.iter().find(|sample| sample.at == at);
+    let float = float.map(|sample| SampleValue::Float(sample.value));
+    let histogram = series.histograms.iter().find(|(time, _)| *time == at);
+    let histogram = histogram.map(|(_, histogram)| SampleValue::Histogram(histogram.clone()));
+    let labels: Labels = series.labels.clone();
+    float.or(histogram).map(|value| InstantSample { labels, at, value })
 }
 
 /// A failure passes where it was expected, with the expected text.
-fn settle(eval: &Eval, failure: &Failure) -> Result<(), Miss> {
+fn settle(eval: &Eval, failure: &Failure) -> Result<(), String> {
     let text = failure.to_string();
     match &eval.failure {
-        None => Err(Miss::Failed(format!("unexpected error: {text}"))),
+        None => Err(format!("unexpected error: {text}")),
         Some(wanted) => match wanted.iter().find(|wanted| !wanted.matches(&text)) {
-            Some(wanted) => Err(Miss::Failed(format!("expected the error {wanted:?}, got: {text}"))),
+            Some(wanted) => Err(format!("expected the error {wanted:?}, got: {text}")),
             None => Ok(()),
         },
     }
 }
 
-fn is_histogram_function(error: &ParseError) -> bool {
-    error.message.starts_with("unknown function with name \"histogram_")
+fn looks_at_steps(text: &str) -> bool {
+    ["start()", "end()", "step()", "range()"].iter().any(|call| text.contains(call))
 }
 
-fn looks_at_steps(query: &Query) -> bool {
-    let ast = query.ast();
-    let moves = |shift: &Shift| matches!(shift.at, Some(AtTime::Start | AtTime::End));
-    ast.ids().any(|id| match ast.expr(id) {
-        Expr::Selector(selector) => moves(&selector.shift),
-        Expr::Subquery(subquery) => moves(&subquery.shift),
-        Expr::Call { function, .. } => ["start", "end", "step", "range"].contains(&&**function),
+/// The text of a query with `@` at everything that it selects, except where a time is there already; none where a
+/// function gives something else at another time all the same.
+fn at_fixed_time(ast: &Ast, at: Timestamp) -> Option<String> {
+    let is_time_dependent = |id| match ast.expr(id) {
+        Expr::Call { function, .. } => TIME_DEPENDENT.contains(&&**function),
         _ => false,
-    })
+    };
+    if ast.ids().any(is_time_dependent) {
+        return None;
+    }
+    let mut fixed = ast.clone();
+    let fix = |shift: &mut Shift| {
+        if !matches!(shift.at, Some(AtTime::Fixed(_))) {
+            shift.at = Some(AtTime::Fixed(at));
+        }
+    };
+    // What is inside of a subquery is left alone: the subquery has its time then.
+    let mut open = vec![ast.root()];
+    while let Some(id) = open.pop() {
+        match &mut fixed.nodes[id.0 as usize].expr {
+            Expr::Selector(selector) => fix(&mut selector.shift),
+            Expr::Subquery(subquery) => fix(&mut subquery.shift),
+            _ => open.extend(ast.children(id)),
+        }
+    }
+    Some(fixed.to_string())
 }

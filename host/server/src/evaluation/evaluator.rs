@@ -1,10 +1,10 @@
 //! Rule expressions through our own engine over our own samples.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
 use bellwether_model::{Labels, Queryable, Timestamp};
-use bellwether_promql::{Answer, Engine, InstantSample, Query, Value};
+use bellwether_promql::{Answer, Engine, InstantSample, Limits, Query, SampleValue, Tick, Value};
 use bellwether_rules::{Evaluator, RuleError};
 
 /// Evaluates with an engine over a store.
@@ -12,6 +12,8 @@ use bellwether_rules::{Evaluator, RuleError};
 pub struct EngineEvaluator {
     engine: Arc<ArcSwap<Engine>>,
     samples: Arc<dyn Queryable>,
+    /// The tick that some group is at, for other groups at the same time.
+    current: Arc<Mutex<Weak<Tick>>>,
 }
 
 impl std::fmt::Debug for EngineEvaluator {
@@ -23,20 +25,31 @@ impl std::fmt::Debug for EngineEvaluator {
 impl EngineEvaluator {
     /// An engine, which may be exchanged when plugins change, with the samples that it looks at.
     pub fn new(engine: Arc<ArcSwap<Engine>>, samples: Arc<dyn Queryable>) -> Self {
-        Self { engine, samples }
+        Self { engine, samples, current: Arc::default() }
     }
 }
 
 impl Evaluator for EngineEvaluator {
-    fn evaluate(&self, query: &Query, at: Timestamp) -> Result<Vec<InstantSample>, RuleError> {
-        let answer = self.engine.load().instant(query, self.samples.as_ref(), at);
+    fn tick(&self, at: Timestamp) -> Arc<Tick> {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tick) = current.upgrade().filter(|tick| tick.at() == at) {
+            return tick;
+        }
+        let tick = Arc::new(Tick::new(at));
+        *current = Arc::downgrade(&tick);
+        tick
+    }
+
+    fn evaluate(&self, query: &Query, tick: &Tick) -> Result<Vec<InstantSample>, RuleError> {
+        let answer = self.engine.load().instant_in(tick, query, self.samples.as_ref(), Limits::NONE);
         answer.map_err(|error| error.to_string()).and_then(into_vector).map_err(RuleError::Query)
     }
 
     fn evaluate_text(&self, expression: &str, at: Timestamp) -> Result<Vec<(Labels, f64)>, String> {
         let query = self.engine.load().prepare(expression).map_err(|error| error.to_string())?;
-        let vector = self.evaluate(&query, at).map_err(|error| error.to_string())?;
-        Ok(vector.into_iter().map(|sample| (sample.labels, sample.sample.value)).collect())
+        let vector = self.evaluate(&query, &Tick::new(at)).map_err(|error| error.to_string())?;
+        // Templates know numbers only; a native histogram counts as 0, as in Prometheus.
+        Ok(vector.into_iter().map(|sample| (sample.labels, sample.value.as_float().unwrap_or(0.0))).collect())
     }
 }
 
@@ -44,7 +57,11 @@ impl Evaluator for EngineEvaluator {
 fn into_vector(answer: Answer) -> Result<Vec<InstantSample>, String> {
     match answer.value {
         Value::Vector(samples) => Ok(samples),
-        Value::Scalar(sample) => Ok(vec![InstantSample { labels: Labels::empty(), sample }]),
+        Value::Scalar(sample) => Ok(vec![InstantSample {
+            labels: Labels::empty(),
+            at: sample.at,
+            value: SampleValue::Float(sample.value),
+        }]),
         Value::String { .. } | Value::Matrix(_) => Err("rule result is not a vector or scalar".to_owned()),
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bellwether_alerting::view::AlertFilter;
 use bellwether_model::query::{AppendError, Appended};
-use bellwether_model::{Matcher, QueryError, Queryable, Record, Series, is_stale};
+use bellwether_model::{Record, is_stale};
+use bellwether_promql::testing::MemoryStore;
 use bellwether_promql::{Engine, EngineOptions};
 use bellwether_rules::{RuleKind, parse_rule_file};
 
@@ -43,27 +44,6 @@ impl Appender for Samples {
     }
 }
 
-impl Queryable for Samples {
-    fn select(
-        &self,
-        _matchers: &[Matcher],
-        _start: Timestamp,
-        _end: Timestamp,
-        _max_samples: usize,
-    ) -> Result<Vec<Series>, QueryError> {
-        Ok(Vec::new())
-    }
-
-    fn series(
-        &self,
-        _matchers: &[Matcher],
-        _start: Timestamp,
-        _end: Timestamp,
-    ) -> Result<Vec<Labels>, QueryError> {
-        Ok(Vec::new())
-    }
-}
-
 struct World {
     state: Arc<FlakyState>,
     samples: Arc<Samples>,
@@ -78,7 +58,7 @@ impl World {
         let routing = routing(&state, &clock, &tasks);
         let engine = Arc::new(ArcSwap::from_pointee(engine()));
         let deps = EvaluationDeps {
-            evaluator: EngineEvaluator::new(engine, Arc::clone(&samples) as _),
+            evaluator: EngineEvaluator::new(engine, Arc::<MemoryStore>::default() as _),
             appender: Arc::clone(&samples) as _,
             state: Arc::clone(&state) as _,
             routing: routing.clone(),

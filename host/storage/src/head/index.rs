@@ -101,6 +101,11 @@ impl Index {
         }
     }
 
+    /// Whether any series carries a label with that value.
+    pub(super) fn has(&self, name: &str, value: &str) -> bool {
+        !self.postings(name, value).is_empty()
+    }
+
     fn postings(&self, name: &str, value: &str) -> &[Slot] {
         self.names.get(name).and_then(|values| values.get(value)).map_or(&[], Vec::as_slice)
     }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use bellwether_model::query::Samples;
 use bellwether_model::{Labels, Sample, Timestamp};
 
 use super::LogRef;
@@ -88,18 +89,44 @@ impl MemSeries {
         Some(chunk.sample(chunk.times.len() - 1))
     }
 
-    /// How many samples lie in `start..=end`.
-    pub(super) fn count(&self, start: Timestamp, end: Timestamp) -> usize {
-        self.overlapping(start, end).map(|chunk| chunk.between(start, end).len()).sum()
+    /// Whether any sample lies in `start..=end`.
+    pub(super) fn has_samples(&self, start: Timestamp, end: Timestamp) -> bool {
+        self.overlapping(start, end).any(|chunk| !chunk.between(start, end).is_empty())
     }
 
-    /// The samples in `start..=end`, oldest first; `count` of them are expected.
-    pub(super) fn samples(&self, start: Timestamp, end: Timestamp, count: usize) -> Vec<Sample> {
-        let mut samples = Vec::with_capacity(count);
-        for chunk in self.overlapping(start, end) {
-            samples.extend(chunk.between(start, end).map(|at| chunk.sample(at)));
-        }
-        samples
+    /// All samples, oldest first.
+    pub(super) fn samples(&self) -> Vec<Sample> {
+        let of_chunk =
+            |chunk: &Chunk| -> Vec<Sample> { (0..chunk.times.len()).map(|at| chunk.sample(at)).collect() };
+        self.chunks.iter().flat_map(of_chunk).collect()
+    }
+
+    /// The newest sample no later than `at`.
+    pub(super) fn latest(&self, at: i64) -> Option<(i64, f64)> {
+        let chunk = self.chunks.partition_point(|chunk| chunk.first() <= at).checked_sub(1)?;
+        let chunk = &self.chunks[chunk];
+        let place = chunk.times.partition_point(|&time| time <= at).checked_sub(1)?;
+        Some((chunk.times[place], chunk.values[place]))
+    }
+
+    /// The samples later than `after` and no later than `until`, in place; where they lie in several chunks they are
+    /// put together in the scratch.
+    pub(super) fn between<'s>(&'s self, after: i64, until: i64, scratch: &'s mut Scratch) -> Samples<'s> {
+        let first = self.chunks.partition_point(|chunk| chunk.last() <= after);
+        let mut chunks = self.chunks.range(first..).take_while(|chunk| chunk.first() <= until);
+        let Some(only) = chunks.next() else {
+            return Samples::default();
+        };
+        let (times, values) = only.columns(after, until);
+        let Some(second) = chunks.next() else {
+            return Samples { times, values, ..Samples::default() };
+        };
+        scratch.times.clear();
+        scratch.values.clear();
+        scratch.push((times, values));
+        scratch.push(second.columns(after, until));
+        chunks.for_each(|chunk| scratch.push(chunk.columns(after, until)));
+        Samples { times: &scratch.times, values: &scratch.values, ..Samples::default() }
     }
 
     /// Estimate of the memory taken, labels included, shared label texts not.
@@ -117,7 +144,32 @@ impl MemSeries {
     }
 }
 
+/// Room to put samples of several chunks together.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    times: Vec<i64>,
+    values: Vec<f64>,
+}
+
+impl Scratch {
+    fn push(&mut self, (times, values): (&[i64], &[f64])) {
+        self.times.extend_from_slice(times);
+        self.values.extend_from_slice(values);
+    }
+}
+
 impl Chunk {
+    /// The samples later than `after` and no later than `until`.
+    fn columns(&self, after: i64, until: i64) -> (&[i64], &[f64]) {
+        // Most often the range ends with the newest sample.
+        let to = match self.times.last() {
+            Some(&last) if last <= until => self.times.len(),
+            _ => self.times.partition_point(|&at| at <= until),
+        };
+        let from = self.times[..to].partition_point(|&at| at <= after);
+        (&self.times[from..to], &self.values[from..to])
+    }
+
     fn first(&self) -> i64 {
         *self.times.first().expect("a chunk is never empty")
     }

@@ -1,4 +1,4 @@
-use bellwether_model::{MatchOp, RegexDialect};
+use bellwether_model::{MatchOp, RegexDialect, Series};
 use proptest::prelude::*;
 
 use super::*;
@@ -28,7 +28,7 @@ fn head_of(series: &[Labels]) -> Head {
 }
 
 fn names(head: &Head, matchers: &[Matcher]) -> Vec<String> {
-    head.series(matchers, Timestamp::MIN, Timestamp::MAX).iter().map(Labels::to_string).collect()
+    head.series(matchers, Timestamp::MIN, Timestamp::MAX).unwrap().iter().map(Labels::to_string).collect()
 }
 
 #[test]
@@ -91,6 +91,66 @@ fn dropped_series_leave_nothing_in_the_index() {
     assert_eq!(head.stats().series, 1);
 }
 
+#[test]
+fn lists_are_the_same_until_such_a_series_appears_or_goes() {
+    let series = |name: &str, number: &str| Labels::from_pairs([("__name__", name), ("n", number)]);
+    let mut head = head_of(&[series("a", "1"), series("b", "1")]);
+    let a = [matcher("__name__", "=", "a")];
+    let all = [matcher("n", "=~", ".+")];
+    let find = |head: &Head, matchers: &[Matcher]| head.find(matchers).unwrap();
+    let (list, all_list) = (find(&head, &a), find(&head, &all));
+    head.create(slot_at(2), LogRef(2), series("b", "2"));
+    head.push(slot_at(2), Sample::new(at(0), 1.0));
+    assert!(Arc::ptr_eq(&list, &find(&head, &a)), "another metric");
+    assert_eq!((all_list.len(), find(&head, &all).len()), (2, 3));
+    head.create(slot_at(3), LogRef(3), series("a", "2"));
+    head.push(slot_at(3), Sample::new(at(5_000), 7.0));
+    assert_eq!(find(&head, &a).len(), 2);
+    assert_eq!(find(&head, &[matcher("__name__", "=", "c")]).len(), 0);
+
+    // What an old list calls a series is another's slot by now.
+    head.drop_before(at(1));
+    head.create(slot_at(0), LogRef(4), series("c", "1"));
+    head.push(slot_at(0), Sample::new(at(5_000), 8.0));
+    let mut seen = Vec::new();
+    head.latest(&list, 0..1, at(0), at(9_000), &mut |place, _| {
+        seen.push(place);
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    assert_eq!(seen, Vec::<usize>::new());
+    assert_eq!(find(&head, &a).labels()[..], [series("a", "2")]);
+    assert_eq!(find(&head, &[matcher("__name__", "=", "c")]).len(), 1);
+}
+
+#[test]
+fn the_newest_sample_at_a_time_is_found() {
+    let mut head = head_of(&[Labels::from_pairs([("a", "1")])]);
+    for second in 1..400 {
+        head.push(slot_at(0), Sample::new(at(second * 1000), second as f64));
+    }
+    let list = head.find(&[]).unwrap();
+    let latest = |after: i64, until: i64| {
+        let mut found = None;
+        head.latest(&list, 0..1, at(after), at(until), &mut |_, latest: Latest<'_>| {
+            found = Some(latest.at);
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        found
+    };
+    for (after, until, wanted) in [
+        (0, 1_000_000, Some(399_000)),
+        (399_000, 1_000_000, None),
+        (0, 120_500, Some(120_000)),
+        (120_000, 120_500, None),
+        (-1, 0, Some(0)),
+        (-10, -1, None),
+    ] {
+        assert_eq!(latest(after, until), wanted, "{after}..{until}");
+    }
+}
+
 fn any_labels() -> impl Strategy<Value = Labels> {
     let value = prop_oneof![Just(""), Just("a"), Just("b"), Just("ab")];
     (value.clone(), value.clone(), value)
@@ -139,7 +199,7 @@ proptest! {
         }).collect();
         let found = head.select(&matchers, start, end, usize::MAX).unwrap();
         prop_assert_eq!(&found, &wanted);
-        let found_series = head.series(&matchers, start, end);
+        let found_series = head.series(&matchers, start, end).unwrap();
         prop_assert_eq!(found_series, wanted.into_iter().map(|series| series.labels).collect::<Vec<_>>());
     }
 }

@@ -1,7 +1,7 @@
 use std::fs::{self, OpenOptions};
 use std::path::PathBuf;
 
-use bellwether_model::stale_nan;
+use bellwether_model::{Labels, Series, stale_nan};
 use tempfile::TempDir;
 
 use super::*;

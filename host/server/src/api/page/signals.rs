@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bellwether_model::{Labels, Matcher, QueryError, Queryable, Sample, Series, Timestamp, is_stale};
-use bellwether_promql::{Limits, Range, Signal as RuleSignal, Value};
+use bellwether_model::{Labels, Matcher, Queryable, Sample, Series, Timestamp, is_stale};
+use bellwether_promql::{EngineOptions, Limits, Range, RangeSeries, Signal as RuleSignal, Value};
 
 use super::contract::Signal;
 use crate::host::Host;
@@ -26,7 +26,7 @@ const FRESH: Duration = Duration::from_secs(3);
 const FAILED_FRESH: Duration = Duration::from_secs(60);
 /// Time for all signals of one snapshot together; alerts whose signals do not fit in show the former one, or none.
 const BUDGET: Duration = Duration::from_millis(500);
-/// The most samples that evaluating one signal reads.
+/// The most samples that evaluating one signal holds.
 const MAX_SIGNAL_SAMPLES: usize = 2_000_000;
 /// Expressions remembered.
 const MAX_CACHED: usize = 256;
@@ -119,37 +119,18 @@ impl SignalCache {
 fn evaluate(host: &Host, text: &str, now: Timestamp, budget: &Budget<'_>) -> Option<Vec<Series>> {
     let oldest = host.store.stats().head.oldest.unwrap_or(now);
     let step = now.since(oldest).clamp(MIN_SIGNAL_RANGE, SIGNAL_RANGE) / SIGNAL_POINTS;
-    let query = host.engine().prepare(text).ok()?;
+    // Pictures are no reason to fill the memory.
+    let engine = host.engine();
+    let options = EngineOptions { max_samples: MAX_SIGNAL_SAMPLES, ..engine.options().clone() };
+    let engine = engine.with_options(options);
+    let query = engine.prepare(text).ok()?;
     let range = Range { start: now - step * (SIGNAL_POINTS - 1), end: now, step };
     let limits = Limits { cancelled: &|| budget.is_spent() };
-    let answer = host.engine().range_within(&query, &Sparing(host.store.as_ref()), range, limits).ok()?;
+    let answer = engine.range_within(&query, host.store.as_ref(), range, limits).ok()?;
+    let floats = |series: RangeSeries| Series { labels: series.labels, samples: series.floats };
     match answer.value {
-        Value::Matrix(series) => Some(series),
+        Value::Matrix(series) => Some(series.into_iter().map(floats).collect()),
         Value::Scalar(_) | Value::String { .. } | Value::Vector(_) => None,
-    }
-}
-
-/// A store that gives less than the engine would take: pictures are no reason to fill the memory.
-struct Sparing<'a>(&'a dyn Queryable);
-
-impl Queryable for Sparing<'_> {
-    fn select(
-        &self,
-        matchers: &[Matcher],
-        start: Timestamp,
-        end: Timestamp,
-        max_samples: usize,
-    ) -> Result<Vec<Series>, QueryError> {
-        self.0.select(matchers, start, end, max_samples.min(MAX_SIGNAL_SAMPLES))
-    }
-
-    fn series(
-        &self,
-        matchers: &[Matcher],
-        start: Timestamp,
-        end: Timestamp,
-    ) -> Result<Vec<Labels>, QueryError> {
-        self.0.series(matchers, start, end)
     }
 }
 

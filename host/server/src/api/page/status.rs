@@ -119,40 +119,22 @@ fn receivers(host: &Host) -> Vec<ReceiverJson> {
 
 #[cfg(test)]
 mod tests {
-    use bellwether_model::{QueryError, Sample, Series};
+    use bellwether_model::Sample;
+    use bellwether_promql::testing::MemoryStore;
 
     use super::*;
-
-    struct OneTarget;
-
-    impl Queryable for OneTarget {
-        fn select(
-            &self,
-            matchers: &[Matcher],
-            start: Timestamp,
-            end: Timestamp,
-            _: usize,
-        ) -> Result<Vec<Series>, QueryError> {
-            let pairs = [("__name__", "scrape_samples_scraped"), ("job", "node")];
-            let labels = Labels::from_pairs(pairs);
-            assert!(matchers.iter().all(|own| own.matches(&labels)));
-            let samples = [(100_000, 5.0), (115_000, 7.0)];
-            let samples = samples.map(|(at, value)| Sample::new(Timestamp::from_millis(at), value));
-            let within = samples.into_iter().filter(|sample| (start..=end).contains(&sample.at)).collect();
-            Ok(vec![Series { labels, samples: within }])
-        }
-
-        fn series(&self, _: &[Matcher], _: Timestamp, _: Timestamp) -> Result<Vec<Labels>, QueryError> {
-            Ok(Vec::new())
-        }
-    }
 
     #[test]
     fn targets_tell_the_samples_of_their_last_scrape() {
         let at = |secs: i64| Timestamp::from_millis(secs * 1000);
         let interval = Duration::from_secs(15);
         let target = Labels::from_pairs([("job", "node")]);
-        assert_eq!(scraped_samples(&OneTarget, at(120), interval), HashMap::from([(target, 7)]));
-        assert_eq!(scraped_samples(&OneTarget, at(500), interval), HashMap::new());
+        let mut store = MemoryStore::default();
+        for (secs, value) in [(100, 5.0), (115, 7.0)] {
+            let labels = Labels::from_pairs([("__name__", "scrape_samples_scraped"), ("job", "node")]);
+            store.put(&labels, Sample::new(at(secs), value));
+        }
+        assert_eq!(scraped_samples(&store, at(120), interval), HashMap::from([(target, 7)]));
+        assert_eq!(scraped_samples(&store, at(500), interval), HashMap::new());
     }
 }

@@ -2,8 +2,8 @@
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use bellwether_model::{Labels, Sample, Series, Timestamp};
-use bellwether_promql::{Answer, InstantSample, Value};
+use bellwether_model::{FloatHistogram, Labels, Sample, Timestamp};
+use bellwether_promql::{Answer, InstantSample, RangeSeries, SampleValue, Value};
 use serde::ser::{SerializeSeq, SerializeTuple};
 use serde::{Serialize, Serializer};
 
@@ -135,29 +135,64 @@ impl Serialize for Rows<'_, InstantSample> {
         #[derive(Serialize)]
         struct Row<'a> {
             metric: &'a Labels,
-            value: Point,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            value: Option<Point>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            histogram: Option<HistogramPoint<'a>>,
         }
         let mut seq = serializer.serialize_seq(Some(self.0.len()))?;
-        for InstantSample { labels, sample } in self.0 {
-            seq.serialize_element(&Row { metric: labels, value: Point::from(sample) })?;
+        for InstantSample { labels, at, value } in self.0 {
+            let (value, histogram) = match value {
+                SampleValue::Float(value) => (Some(Point(Sample::new(*at, *value))), None),
+                SampleValue::Histogram(histogram) => (None, Some(HistogramPoint(*at, histogram))),
+            };
+            seq.serialize_element(&Row { metric: labels, value, histogram })?;
         }
         seq.end()
     }
 }
 
-impl Serialize for Rows<'_, Series> {
+impl Serialize for Rows<'_, RangeSeries> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
         struct Row<'a> {
             metric: &'a Labels,
+            #[serde(skip_serializing_if = "Vec::is_empty")]
             values: Vec<Point>,
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            histograms: Vec<HistogramPoint<'a>>,
         }
         let mut seq = serializer.serialize_seq(Some(self.0.len()))?;
         for series in self.0 {
-            let values = series.samples.iter().map(Point::from).collect();
-            seq.serialize_element(&Row { metric: &series.labels, values })?;
+            let values = series.floats.iter().map(Point::from).collect();
+            let histograms = series.histograms.iter().map(|(at, h)| HistogramPoint(*at, h)).collect();
+            seq.serialize_element(&Row { metric: &series.labels, values, histograms })?;
         }
         seq.end()
+    }
+}
+
+/// A time and a native histogram: `[1700000000, {"count":"2","sum":"3","buckets":[[0,"1","2","2"]]}]`.
+struct HistogramPoint<'a>(Timestamp, &'a FloatHistogram);
+
+impl Serialize for HistogramPoint<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Body {
+            count: String,
+            sum: String,
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            buckets: Vec<(u8, String, String, String)>,
+        }
+        let buckets = self.1.api_buckets().into_iter().map(|(boundaries, lower, upper, count)| {
+            (boundaries, format_value(lower), format_value(upper), format_value(count))
+        });
+        let body = Body {
+            count: format_value(self.1.count),
+            sum: format_value(self.1.sum),
+            buckets: buckets.collect(),
+        };
+        (Seconds(self.0), body).serialize(serializer)
     }
 }
 
@@ -216,10 +251,10 @@ mod tests {
 
     #[test]
     fn vectors_and_scalars_are_written_as_prometheus_writes_them() {
-        let sample = Sample::new(Timestamp::from_millis(1_435_781_451_781), 1e6);
+        let (at, value) = (Timestamp::from_millis(1_435_781_451_781), SampleValue::Float(1e6));
         let labels = Labels::from_pairs([("__name__", "up"), ("job", "node")]);
         assert_eq!(
-            text(Value::Vector(vec![InstantSample { labels, sample }])),
+            text(Value::Vector(vec![InstantSample { labels, at, value }])),
             r#"{"resultType":"vector","result":[{"metric":{"__name__":"up","job":"node"},"value":[1435781451.781,"1000000"]}]}"#
         );
         assert_eq!(text(Value::Vector(vec![])), r#"{"resultType":"vector","result":[]}"#);
