@@ -39,6 +39,17 @@ pub struct ActiveAlert {
     pub value: f64,
     /// When it was last handed to routing.
     last_sent: Option<Timestamp>,
+    series: Option<AlertSeries>,
+}
+
+/// The names of the two series that tell of an alert, kept because they are written at every evaluation.
+#[derive(Debug, Clone)]
+struct AlertSeries {
+    /// [`ALERTS`], in the state that [`ALERT_STATE`] names.
+    alerts: Labels,
+    state: &'static str,
+    /// [`ALERTS_FOR_STATE`].
+    for_state: Labels,
 }
 
 /// A label or annotation of a rule, as it was written and compiled.
@@ -74,6 +85,9 @@ pub struct AlertingRule {
     pub annotations: Vec<TextTemplate>,
     /// Its alerts by their labels.
     active: FxHashMap<Labels, ActiveAlert>,
+    /// Labels of alerts by those of the results that they were made from at the last evaluation, where they follow from
+    /// them alone.
+    derived: FxHashMap<Labels, Labels>,
 }
 
 /// What one evaluation of a rule gives.
@@ -104,6 +118,7 @@ impl AlertingRule {
             labels: Vec::new(),
             annotations: Vec::new(),
             active: FxHashMap::default(),
+            derived: FxHashMap::default(),
         }
     }
 
@@ -174,15 +189,25 @@ impl AlertingRule {
         at: Timestamp,
         env: &GroupEnv<'_>,
     ) -> Result<FxHashSet<Labels>, RuleError> {
-        let mut seen = FxHashSet::default();
+        let mut seen = FxHashSet::with_capacity_and_hasher(result.len(), Default::default());
         let mut fresh = Vec::with_capacity(result.len());
+        let mut derived = FxHashMap::default();
+        let depends_on_value = self.labels.iter().any(|template| !template.compiled.is_plain());
         for sample in result {
-            let (labels, annotations) = self.render(sample, at, env);
+            let renderer = Renderer { sample, at, env };
+            let labels = match self.derived.remove(&sample.labels) {
+                Some(labels) => labels,
+                None => self.alert_labels(&renderer),
+            };
+            if !depends_on_value {
+                derived.insert(sample.labels.clone(), labels.clone());
+            }
             if !seen.insert(labels.clone()) {
                 return Err(RuleError::DuplicateResult);
             }
-            fresh.push((labels, annotations, value_of(sample)));
+            fresh.push((labels, self.alert_annotations(&renderer), value_of(sample)));
         }
+        self.derived = derived;
         for (labels, annotations, value) in fresh {
             let known = self.active.get_mut(&labels).filter(|alert| alert.state.is_active());
             if let Some(alert) = known {
@@ -190,32 +215,32 @@ impl AlertingRule {
                 continue;
             }
             let state = RuleAlertState::Pending { active_at: at };
-            let alert = ActiveAlert { labels: labels.clone(), annotations, state, value, last_sent: None };
+            let alert = ActiveAlert {
+                labels: labels.clone(),
+                annotations,
+                state,
+                value,
+                last_sent: None,
+                series: None,
+            };
             self.active.insert(labels, alert);
         }
         Ok(seen)
     }
 
-    fn render(&self, sample: &InstantSample, at: Timestamp, env: &GroupEnv<'_>) -> (Labels, Labels) {
-        let result_labels = sample.labels.without_metric_name();
-        let data = AlertData {
-            labels: &sample.labels,
-            external_labels: env.external_labels,
-            external_url: env.external_url,
-            value: value_of(sample),
-        };
-        let query = |text: &str, at: Timestamp| env.evaluator.evaluate_text(text, at);
-        let expand = |template: &TextTemplate| {
-            let expanded = template.compiled.expand(&data, at, &query);
-            expanded.unwrap_or_else(|error| format!("<error expanding template: {error}>"))
-        };
-        let mut labels = result_labels.to_builder();
+    fn alert_labels(&self, renderer: &Renderer<'_>) -> Labels {
+        let mut labels = renderer.sample.labels.to_builder();
+        labels.remove(METRIC_NAME);
         for template in &self.labels {
-            labels.set(template.name.as_str(), expand(template));
+            labels.set(template.name.as_str(), renderer.expand(template));
         }
         labels.remove(METRIC_NAME).set(ALERT_NAME, self.alert.as_str());
-        let annotations = self.annotations.iter().map(|template| (template.name.as_str(), expand(template)));
-        (labels.build(), Labels::from_pairs(annotations))
+        labels.build()
+    }
+
+    fn alert_annotations(&self, renderer: &Renderer<'_>) -> Labels {
+        let templates = self.annotations.iter();
+        Labels::from_pairs(templates.map(|template| (template.name.as_str(), renderer.expand(template))))
     }
 
     fn collect(
@@ -249,14 +274,47 @@ fn value_of(sample: &InstantSample) -> f64 {
     sample.value.as_float().unwrap_or(0.0)
 }
 
-impl ActiveAlert {
-    fn series(&self, at: Timestamp) -> [Record; 2] {
-        let mut alerts = self.labels.to_builder();
-        alerts.set(METRIC_NAME, ALERTS).set(ALERT_STATE, self.state.as_str());
-        let mut for_state = self.labels.to_builder();
+/// Fills templates in for one result of an expression.
+struct Renderer<'a> {
+    sample: &'a InstantSample,
+    at: Timestamp,
+    env: &'a GroupEnv<'a>,
+}
+
+impl Renderer<'_> {
+    fn expand(&self, template: &TextTemplate) -> String {
+        let data = AlertData {
+            labels: &self.sample.labels,
+            external_labels: self.env.external_labels,
+            external_url: self.env.external_url,
+            value: value_of(self.sample),
+        };
+        let query = |text: &str, at: Timestamp| self.env.evaluator.evaluate_text(text, at);
+        let expanded = template.compiled.expand(&data, self.at, &query);
+        expanded.unwrap_or_else(|error| format!("<error expanding template: {error}>"))
+    }
+}
+
+impl AlertSeries {
+    fn new(labels: &Labels, state: &'static str) -> Self {
+        let mut alerts = labels.to_builder();
+        alerts.set(METRIC_NAME, ALERTS).set(ALERT_STATE, state);
+        let mut for_state = labels.to_builder();
         for_state.set(METRIC_NAME, ALERTS_FOR_STATE);
+        Self { alerts: alerts.build(), state, for_state: for_state.build() }
+    }
+}
+
+impl ActiveAlert {
+    /// What is written of it at an evaluation.
+    fn series(&mut self, at: Timestamp) -> [Record; 2] {
         let since_secs = self.state.active_at().as_millis().div_euclid(1000) as f64;
-        [Record::new(alerts.build(), at, 1.0), Record::new(for_state.build(), at, since_secs)]
+        let (labels, state) = (&self.labels, self.state.as_str());
+        let series = self.series.get_or_insert_with(|| AlertSeries::new(labels, state));
+        if series.state != state {
+            *series = AlertSeries::new(labels, state);
+        }
+        [Record::new(series.alerts.clone(), at, 1.0), Record::new(series.for_state.clone(), at, since_secs)]
     }
 
     /// Pending alerts are nobody's business yet; an end is told at once; the rest is said again now and then.
@@ -317,6 +375,6 @@ impl ActiveAlert {
             }
             None => RuleAlertState::Pending { active_at: active_at + gap },
         };
-        Self { labels, annotations, state, value, last_sent: None }
+        Self { labels, annotations, state, value, last_sent: None, series: None }
     }
 }

@@ -319,10 +319,7 @@ fn evaluate_rule(
             outcome.records
         }
     };
-    let (written, names) = write(rule, records, query_at, env.appender)?;
-    evaluation.samples += written;
-    // The rules after this one see what it wrote.
-    names.iter().for_each(|name| tick.wrote(name));
+    evaluation.samples += write(rule, records, tick, env.appender)?;
     Ok(())
 }
 
@@ -338,21 +335,23 @@ fn check_limit(limit: usize, count: usize, rule: &mut Rule) -> Result<(), RuleEr
 }
 
 /// Writes what a rule returned, and stale markers for what it returned the last time but not now. Returns how many
-/// samples were written, of which metrics.
+/// samples were written.
 fn write(
     rule: &mut Rule,
     mut records: Vec<Record>,
-    at: Timestamp,
+    tick: &Tick,
     appender: &dyn Appender,
-) -> Result<(usize, FxHashSet<Arc<str>>), RuleError> {
+) -> Result<usize, RuleError> {
     if records.is_empty() && rule.previous.is_empty() {
-        return Ok(Default::default());
+        return Ok(0);
     }
     let current: FxHashSet<Labels> = records.iter().map(|record| record.labels.clone()).collect();
     let gone = rule.previous.iter().filter(|labels| !current.contains(*labels));
-    records.extend(gone.map(|labels| Record::new(labels.clone(), at, stale_nan())));
+    records.extend(gone.map(|labels| Record::new(labels.clone(), tick.at(), stale_nan())));
     rule.previous = current;
     let accepted = appender.append(&records)?.accepted;
-    let names = records.iter().filter_map(|record| record.labels.metric_name()).map(Arc::from).collect();
-    Ok((accepted, names))
+    // The rules after this one see what it wrote.
+    let names: FxHashSet<&str> = records.iter().filter_map(|record| record.labels.metric_name()).collect();
+    names.into_iter().for_each(|name| tick.wrote(name));
+    Ok(accepted)
 }

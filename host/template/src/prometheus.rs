@@ -66,6 +66,11 @@ impl Compiled {
         Ok(Self { name: name.to_owned(), body })
     }
 
+    /// Whether it is the same text whatever the data.
+    pub fn is_plain(&self) -> bool {
+        matches!(self.body, Body::Plain(_))
+    }
+
     /// Fills in the data. `query` answers the `query` function, at `now`.
     pub fn expand(
         &self,
