@@ -44,7 +44,7 @@ use rustc_hash::FxHashSet;
 
 use crate::ast::{NodeId, ValueType};
 use crate::engine::evaluator::{Evaluated, Evaluator, Scope};
-use crate::engine::plan::Interner;
+use crate::engine::plan::{Interner, PlanNode};
 use crate::engine::stage::Stage;
 use crate::engine::steps::Steps;
 use crate::engine::vector::{Cell, Held, Vector};
@@ -188,7 +188,7 @@ impl Engine {
         let value = if query.ast().value_type(root) == ValueType::Matrix {
             Value::Matrix(evaluator.window_samples(root, at.as_millis())?)
         } else {
-            instant_value(evaluator.eval(root, Steps::at(at.as_millis()))?, at)?
+            instant_value(evaluator.eval(root, Steps::at(at.as_millis()))?, at, evaluator.plan(root))?
         };
         Ok(evaluator.into_answer(value))
     }
@@ -265,12 +265,13 @@ pub struct Range {
     pub step: Duration,
 }
 
-fn instant_value(evaluated: Evaluated, at: Timestamp) -> Result<Value, EvalError> {
+fn instant_value(evaluated: Evaluated, at: Timestamp, node: &PlanNode) -> Result<Value, EvalError> {
     let vector = match evaluated {
         Evaluated::Scalar(values) => return Ok(Value::Scalar(Sample::new(at, values[0]))),
         Evaluated::String(text) => return Ok(Value::String { at, text: text.to_string() }),
         Evaluated::Vector(vector) => vector,
     };
+    let labels = node.final_labels(&vector.shape);
     let mut samples = Vec::new();
     for place in 0..vector.shape.len() {
         let value = match vector.get(place, 0) {
@@ -278,7 +279,7 @@ fn instant_value(evaluated: Evaluated, at: Timestamp) -> Result<Value, EvalError
             Cell::Float(value) => SampleValue::Float(value),
             Cell::Histogram(histogram) => SampleValue::Histogram(Arc::clone(histogram)),
         };
-        samples.push(InstantSample { labels: vector.shape.final_labels(place), at, value });
+        samples.push(InstantSample { labels: labels.get(place), at, value });
     }
     let mut labels = FxHashSet::default();
     if samples.len() > 1 && !samples.iter().all(|sample| labels.insert(&sample.labels)) {

@@ -14,7 +14,7 @@ use rustc_hash::FxHashMap;
 
 use crate::ast::{Ast, Expr, NodeId};
 use crate::engine::invariant;
-use crate::engine::vector::Shape;
+use crate::engine::vector::{FinalLabels, Shape};
 use crate::printer::Line;
 
 /// Queries with more nodes than this are not looked at for parts that other queries have too: nobody writes them by
@@ -29,10 +29,14 @@ pub(super) type Names = Option<Arc<[Arc<str>]>>;
 pub(crate) struct PlanNode {
     pub(super) number: u64,
     pub(super) names: Names,
-    known: Mutex<Option<Known>>,
+    known: Memory,
+    answered: Memory,
 }
 
-/// Something worked out about the shapes of a node's operands.
+/// Something worked out about shapes, for as long as they stay the same.
+#[derive(Debug, Default)]
+struct Memory(Mutex<Option<Known>>);
+
 #[derive(Debug)]
 struct Known {
     inputs: Vec<Shape>,
@@ -41,16 +45,31 @@ struct Known {
 
 impl PlanNode {
     fn new(number: u64, names: Names) -> Self {
-        Self { number, names, known: Mutex::new(None) }
+        Self { number, names, known: Memory::default(), answered: Memory::default() }
     }
 
-    /// What `work_out` says about the inputs, as it said the last time if they are the same ones.
+    /// What `work_out` says about the shapes of the node's operands, as it said the last time if they are the same ones.
     pub(super) fn known<T: Any + Send + Sync>(
         &self,
         inputs: &[&Shape],
         work_out: impl FnOnce() -> T,
     ) -> Arc<T> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        self.known.get_or_work_out(inputs, work_out)
+    }
+
+    /// The labels of the node's value in answers.
+    pub(super) fn final_labels(&self, shape: &Shape) -> Arc<FinalLabels> {
+        self.answered.get_or_work_out(&[shape], || FinalLabels::of(shape))
+    }
+}
+
+impl Memory {
+    fn get_or_work_out<T: Any + Send + Sync>(
+        &self,
+        inputs: &[&Shape],
+        work_out: impl FnOnce() -> T,
+    ) -> Arc<T> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = &*known {
             let same = known.inputs.len() == inputs.len()
                 && known.inputs.iter().zip(inputs).all(|(known, input)| known.is(input));

@@ -4,7 +4,7 @@
 //! kept from one evaluation to the next. Series without any sample stay in it, with absent cells.
 
 use std::ops::{Deref, Range};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bellwether_model::labels::METRIC_NAME;
 use bellwether_model::{FloatHistogram, Labels, is_stale, stale_nan};
@@ -110,6 +110,32 @@ impl Shape {
                 (DropNames::Each(a), DropNames::Each(b)) => Arc::ptr_eq(a, b),
                 _ => false,
             }
+    }
+}
+
+/// The labels of a shape's series as answers show them, each made when it is first asked for.
+#[derive(Debug)]
+pub(super) struct FinalLabels {
+    shape: Shape,
+    made: Vec<OnceLock<Labels>>,
+}
+
+impl FinalLabels {
+    /// Nothing made yet; where no name has to go there is nothing to make.
+    pub(super) fn of(shape: &Shape) -> Self {
+        let made = match shape.drops {
+            DropNames::None => Vec::new(),
+            DropNames::All | DropNames::Each(_) => vec![OnceLock::new(); shape.len()],
+        };
+        Self { shape: shape.clone(), made }
+    }
+
+    /// The labels of one series.
+    pub(super) fn get(&self, place: usize) -> Labels {
+        match self.made.get(place) {
+            Some(made) => made.get_or_init(|| self.shape.final_labels(place)).clone(),
+            None => self.shape.final_labels(place),
+        }
     }
 }
 
