@@ -1,3 +1,5 @@
+mod properties;
+
 use std::cell::Cell;
 use std::sync::Mutex;
 
