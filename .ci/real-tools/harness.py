@@ -10,6 +10,7 @@ import pathlib
 import queue
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -206,6 +207,13 @@ class Server:
     def __exit__(self, *_):
         if self.process and self.process.child.poll() is None:
             self.process.kill()
+
+
+def free_port():
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
 
 
 def request(url, body=None, method=None):
