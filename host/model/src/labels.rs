@@ -129,12 +129,18 @@ impl Labels {
 
     /// Without the metric's name.
     pub fn without_metric_name(&self) -> Self {
-        if self.metric_name().is_none() { self.clone() } else { self.filtered(|name| name != METRIC_NAME) }
+        self.filtered(|name| name != METRIC_NAME)
     }
 
     /// Only the labels whose name passes.
     pub fn filtered(&self, keep: impl Fn(&str) -> bool) -> Self {
-        Self::from_sorted(self.iter().filter(|label| keep(&label.name)).cloned().collect())
+        let kept = self.iter().filter(|label| keep(&label.name)).count();
+        if kept == self.len() {
+            return self.clone();
+        }
+        let mut pairs = Vec::with_capacity(kept);
+        pairs.extend(self.iter().filter(|label| keep(&label.name)).cloned());
+        Self::from_sorted(pairs)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::engine::arithmetic::combine;
 use crate::engine::evaluator::Evaluator;
 use crate::engine::matching::Groups;
 use crate::engine::steps::Steps;
-use crate::engine::vector::{Cells, Shape, Vector, is_absent, is_metadata_label};
+use crate::engine::vector::{Cells, Shape, Vector, is_absent, is_metadata_label, without_metadata};
 use crate::error::EvalError;
 
 use stepwise::Stepwise;
@@ -71,7 +71,11 @@ impl Pairs {
                 return None;
             }
             let (many_labels, one_labels) = (&many.labels()[place], &one.labels()[other as usize]);
-            labels.push(result_labels(binary, Some(many_labels), Some(one_labels)));
+            labels.push(if is_signature(binary) {
+                without_metadata(&groups.labels[group as usize])
+            } else {
+                result_labels(binary, Some(many_labels), Some(one_labels))
+            });
             // As Prometheus: a filter gives back names that were about to be dropped.
             drops.push(binary.returns_bool);
             places.push(if swapped { (other, place as u32) } else { (place as u32, other) });
@@ -122,11 +126,20 @@ fn paired(binary: &Binary, pairs: &Pairs, left: &Vector, right: &Vector) -> Vect
     Vector { shape: pairs.shape.clone(), steps, cells }
 }
 
+fn keeps_name(binary: &Binary) -> bool {
+    binary.op.is_comparison() || binary.op.is_trim()
+}
+
+/// Whether two series that match give a result with no labels but those that they matched by.
+fn is_signature(binary: &Binary) -> bool {
+    let matching = &binary.matching;
+    !keeps_name(binary) && matching.cardinality == Cardinality::OneToOne && matching.include.is_empty()
+}
+
 /// The labels of the result of two series; one of them is missing where it was filled in.
 fn result_labels(binary: &Binary, many: Option<&Labels>, one: Option<&Labels>) -> Labels {
     let matching = &binary.matching;
-    let keeps_name = binary.op.is_comparison() || binary.op.is_trim();
-    let drops_name = !keeps_name || many.is_none();
+    let drops_name = !keeps_name(binary) || many.is_none();
     let listed = |name: &str| matching.labels.iter().any(|label| **label == *name);
     let matches = |name: &str| if matching.on { listed(name) } else { !listed(name) };
     let one_to_one = matching.cardinality == Cardinality::OneToOne;
@@ -136,7 +149,11 @@ fn result_labels(binary: &Binary, many: Option<&Labels>, one: Option<&Labels>) -
     let keep = |name: &str| {
         !(drops_name && is_metadata_label(name)) && (many.is_some() && !one_to_one || matches(name))
     };
-    let mut builder = base.filtered(keep).to_builder();
+    let kept = base.filtered(keep);
+    if matching.include.is_empty() {
+        return kept;
+    }
+    let mut builder = kept.to_builder();
     for name in &matching.include {
         let value = one.map_or("", |labels| labels.value(name));
         builder.set(Arc::clone(name), value);

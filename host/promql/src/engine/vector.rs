@@ -26,8 +26,7 @@ pub(super) fn is_metadata_label(name: &str) -> bool {
 
 /// Without name, type and unit.
 pub(super) fn without_metadata(labels: &Labels) -> Labels {
-    let has = labels.iter().any(|label| is_metadata_label(&label.name));
-    if has { labels.filtered(|name| !is_metadata_label(name)) } else { labels.clone() }
+    labels.filtered(|name| !is_metadata_label(name))
 }
 
 /// The series of a result.
