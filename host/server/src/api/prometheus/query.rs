@@ -105,7 +105,7 @@ async fn evaluate(
         None => QUERY_TIMEOUT,
     };
     let host = Arc::clone(host);
-    match slots.run(timeout, move |cancelled| run(&host, Limits { cancelled })).await {
+    match slots.run(timeout, move |cancelled| run(&host, Limits { cancelled, ..Limits::NONE })).await {
         Ok(Ok(answer)) => Ok(Success::of_answer(answer)),
         Ok(Err(error)) => Err(ApiError::Execution(error.to_string())),
         Err(error @ (SlotError::Queue | SlotError::Execution)) => Err(ApiError::Timeout(error.to_string())),
