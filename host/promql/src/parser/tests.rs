@@ -46,6 +46,7 @@ fn prints_as_prometheus_lays_it_out() {
         ("--5m", "5m"),
         ("a + fill_left(1e30) fill_right(-5m) b", "a + fill_left (1e+30) fill_right (-300) b"),
         ("a + fill(0) b", "a + fill (0) b"),
+        ("a + fill(1000000) b", "a + fill (1e+06) b"),
         ("a + fill(nan) b", "a + fill_left (NaN) fill_right (NaN) b"),
         ("fill + fill(1) fill_left", "fill + fill (1) fill_left"),
         ("x[5m] anchored @ 1", "x[5m] anchored @ 1.000"),

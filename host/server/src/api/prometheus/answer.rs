@@ -2,6 +2,7 @@
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bellwether_model::number::{General, Plain};
 use bellwether_model::{FloatHistogram, Labels, Sample, Timestamp};
 use bellwether_promql::{InstantSample, RangeSeries, SampleValue, Value};
 use serde::ser::SerializeSeq;
@@ -247,21 +248,12 @@ fn sample_text(value: f64) -> String {
     if !value.is_finite() || size == 0.0 || (1e-6..1e21).contains(&size) {
         return format_value(value);
     }
-    let text = format!("{value:e}");
-    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |rest| ('-', rest));
-    format!("{digits}e{sign}{exponent:0>2}")
+    General(value).to_string()
 }
 
 /// A number as Prometheus writes it outside of samples: Go's shortest form without exponent.
 pub fn format_value(value: f64) -> String {
-    if value.is_nan() {
-        "NaN".to_owned()
-    } else if value.is_infinite() {
-        if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned()
-    } else {
-        value.to_string()
-    }
+    Plain(value).to_string()
 }
 
 #[cfg(test)]
