@@ -140,8 +140,11 @@ impl PromqlYaml {
             })?;
         }
         let place = (file, text);
-        let lookback = above_zero("lookback", self.lookback.as_ref(), place, |span| !span.0.is_zero())?;
-        let timeout = above_zero("timeout", self.timeout.as_ref(), place, |span| !span.0.is_zero())?;
+        let span = |key, value: Option<&Spanned<PromDuration>>| {
+            above_zero(key, value, place, |span| !span.0.is_zero())
+        };
+        let lookback = span("lookback", self.lookback.as_ref())?.map(|span| span.0);
+        let timeout = span("timeout", self.timeout.as_ref())?.map(|span| span.0);
         let max_memory = above_zero("max_memory", self.max_memory.as_ref(), place, |size| size.0 > 0)?;
         let number =
             |key, value: Option<&Spanned<usize>>| above_zero(key, value, place, |number| *number > 0);
@@ -150,11 +153,11 @@ impl PromqlYaml {
         let max_concurrency = number("max_concurrency", self.max_concurrency.as_ref())?;
 
         let engine = &mut settings.engine;
-        set(&mut engine.lookback, flags.lookback.or(lookback.map(|span| span.0)));
+        set(&mut engine.lookback, flags.lookback.or(lookback));
         set(&mut engine.max_samples, flags.max_samples.or(max_samples));
         set(&mut engine.max_series, max_series);
         set(&mut engine.max_bytes, max_memory.map(|size| usize::try_from(size.0).unwrap_or(usize::MAX)));
-        set(&mut settings.timeout, flags.timeout.or(timeout.map(|span| span.0)));
+        set(&mut settings.timeout, flags.timeout.or(timeout));
         set(&mut settings.max_concurrency, flags.max_concurrency.or(max_concurrency));
         Ok(settings)
     }
