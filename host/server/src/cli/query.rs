@@ -98,7 +98,8 @@ pub async fn run(args: QueryArgs) -> Outcome {
     print_lines(std::io::stderr(), &remarks(&answer));
     let data = &answer["data"];
     let lines = match args.format {
-        Format::Json => vec![data["result"].to_string()],
+        Format::Json if data["resultType"] == "string" => vec![data["result"].to_string()],
+        Format::Json => vec![text::without_exponents(data["result"].clone()).to_string()],
         Format::Promql => text::lines(data),
     };
     print_lines(std::io::stdout(), &lines);

@@ -62,6 +62,20 @@ fn bucket(bucket: &Value) -> String {
     format!("{opening}{},{}{closing}:{count}", bound(&bucket[1]), bound(&bucket[2]))
 }
 
+/// A result with numbers as promtool has them in JSON, too.
+pub(super) fn without_exponents(result: Value) -> Value {
+    let plain = |(key, value): (String, Value)| {
+        let value = if key == "metric" { value } else { without_exponents(value) };
+        (key, value)
+    };
+    match result {
+        Value::Array(items) => Value::Array(items.into_iter().map(without_exponents).collect()),
+        Value::Object(fields) => Value::Object(fields.into_iter().map(plain).collect()),
+        Value::String(_) => Value::String(number(&result)),
+        other => other,
+    }
+}
+
 /// A number without an exponent, however it was written.
 fn number(value: &Value) -> String {
     parsed(value).map_or_else(|| text(value).to_owned(), |value| Plain(value).to_string())
@@ -101,6 +115,13 @@ mod tests {
         let row = json!({"metric": {"__name__": "up", "job": "a", "room": "b"}, "value": [5, "1e-07"]});
         assert_eq!(printed("vector", json!([row])), "up{job=\"a\", room=\"b\"} => 0.0000001 @[5]");
         assert_eq!(printed("vector", json!([])), "");
+    }
+
+    #[test]
+    fn numbers_in_json_have_no_exponents_either() {
+        let row = |value: &str| json!([{"metric": {"a": "1e3"}, "value": [5, value]}]);
+        assert_eq!(without_exponents(row("1e-07")), row("0.0000001"));
+        assert_eq!(without_exponents(json!([5, "text"])), json!([5, "text"]));
     }
 
     #[test]
