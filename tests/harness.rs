@@ -115,6 +115,7 @@ impl Folder {
             prometheus: there("prometheus.yml"),
             alertmanager: there("alertmanager.yml"),
             rules: if rules.exists() { vec![rules.to_string_lossy().into_owned()] } else { Vec::new() },
+            ..Default::default()
         })
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bellwether_server::clock::Clock;
-use bellwether_server::config::{self, Origin, RuleFiles, Sources};
+use bellwether_server::config::{self, Origin, PromqlSettings, RuleFiles, Sources};
 use bellwether_server::plugins;
 use libtest_mimic::Trial;
 
@@ -32,7 +32,8 @@ fn files(pattern: &str) -> Vec<PathBuf> {
 fn count_rules(paths: &[PathBuf]) -> usize {
     let mut count = 0;
     on_real_time(|| async {
-        let engine = plugins::checking_engine(None).await.expect("plugins load");
+        let engine =
+            plugins::checking_engine(None, PromqlSettings::default().engine).await.expect("plugins load");
         let mut files = RuleFiles::default();
         paths.iter().for_each(|path| files.add_path(path));
         let groups =

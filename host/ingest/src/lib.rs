@@ -5,9 +5,11 @@
 //! [`bellwether_model::Appender`]; knows neither storage nor the server that receives the pushes.
 
 pub mod config;
+pub mod metadata;
 pub mod remote_write;
 pub mod scrape;
 pub mod scraper;
 
 pub use config::{ScrapeConfig, ScrapeGlobals, ScrapeJob, Target};
+pub use metadata::{Families, FamilyMetadata};
 pub use scraper::{Scraper, ScraperOptions, TargetHealth, TargetStatus};

@@ -3,12 +3,15 @@
 //! [`ScrapeLoop`] remembers the series of one target from scrape to scrape, and turns each page or failure into the
 //! records to append, stale markers and the target's own metrics included. The rules are those of Prometheus 3.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bellwether_model::exposition::{Entry, ExposedSample, Format, Parser};
 use bellwether_model::labels::LabelsBuilder;
 use bellwether_model::{Labels, Record, Timestamp, stale_nan};
 use rustc_hash::FxHashMap;
+
+use crate::metadata::{Families, TargetMetadata};
 
 /// Put before a label of the page that the target has too.
 const EXPORTED_PREFIX: &str = "exported_";
@@ -77,6 +80,7 @@ pub struct ScrapeLoop {
     known: FxHashMap<Labels, Known>,
     scrapes: u64,
     last_at: Option<Timestamp>,
+    metadata: TargetMetadata,
 }
 
 #[derive(Debug)]
@@ -93,6 +97,8 @@ struct Known {
 struct Page {
     samples: Vec<PageSample>,
     added: usize,
+    /// What it says about metrics besides their values.
+    about: Vec<Entry>,
 }
 
 #[derive(Debug)]
@@ -105,7 +111,13 @@ struct PageSample {
 impl ScrapeLoop {
     /// Begins without any series.
     pub fn new(rules: ScrapeRules) -> Self {
-        Self { rules, known: FxHashMap::default(), scrapes: 0, last_at: None }
+        let (known, metadata) = Default::default();
+        Self { rules, known, scrapes: 0, last_at: None, metadata }
+    }
+
+    /// Types, help texts and units of its metrics.
+    pub fn families(&self) -> Arc<Families> {
+        self.metadata.families()
     }
 
     /// Takes in a page.
@@ -115,7 +127,10 @@ impl ScrapeLoop {
         let counts = (page.samples.len(), page.added);
         let mut records = match error {
             None => self.accept(page, time.at),
-            Some(_) => self.end_all(time.at),
+            Some(_) => {
+                self.metadata.missed();
+                self.end_all(time.at)
+            }
         };
         self.report(&mut records, time, error.is_none(), counts);
         ScrapeResult { records, error }
@@ -123,6 +138,7 @@ impl ScrapeLoop {
 
     /// The target gave no page: its series end, and it is down.
     pub fn failed(&mut self, time: ScrapeTime) -> Vec<Record> {
+        self.metadata.missed();
         let mut records = self.end_all(time.at);
         self.report(&mut records, time, false, (0, 0));
         records
@@ -142,7 +158,13 @@ impl ScrapeLoop {
 
     fn read(&self, body: &[u8], format: Format, at: Timestamp, page: &mut Page) -> Result<(), PageError> {
         for entry in Parser::new(body, format) {
-            let Entry::Sample(sample) = entry? else { continue };
+            let sample = match entry? {
+                Entry::Sample(sample) => sample,
+                about => {
+                    page.about.push(about);
+                    continue;
+                }
+            };
             let limit = self.rules.sample_limit;
             if limit > 0 && page.samples.len() >= limit {
                 return Err(PageError::TooManySamples { limit });
@@ -183,6 +205,7 @@ impl ScrapeLoop {
     /// The page is good: remembers its series and ends those that it no longer has.
     fn accept(&mut self, page: Page, at: Timestamp) -> Vec<Record> {
         self.scrapes += 1;
+        self.metadata.scraped(page.about);
         let mut records = Vec::with_capacity(page.samples.len() + OWN_METRICS.len());
         for sample in page.samples {
             let (labels, live) = (sample.record.labels.clone(), !sample.timed);

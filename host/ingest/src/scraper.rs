@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::client::ClientError;
 use self::client::{Client, Page};
 use crate::config::{ScrapeJob, Target};
+use crate::metadata::Families;
 use crate::scrape::{ScrapeLoop, ScrapeRules, ScrapeTime};
 
 /// Tells the time; the scraper reads no clock of its own.
@@ -88,6 +89,8 @@ pub struct TargetStatus {
     pub scrape_interval: Duration,
     /// How long a scrape may take.
     pub scrape_timeout: Duration,
+    /// Types, help texts and units of its metrics.
+    pub metadata: Arc<Families>,
 }
 
 /// Scrapes the targets of some jobs until it is stopped.
@@ -183,6 +186,7 @@ impl TargetStatus {
             health: TargetHealth::Unknown,
             scrape_interval: job.interval,
             scrape_timeout: job.timeout,
+            metadata: Arc::default(),
         }
     }
 }
@@ -285,6 +289,9 @@ impl TargetTask {
             tracing::warn!(target_url = status.scrape_url, error, "scraping a target fails");
         } else if status.health == TargetHealth::Down && health == TargetHealth::Up {
             tracing::info!(target_url = status.scrape_url, "scraping a target works again");
+        }
+        if let Some(state) = &self.state {
+            status.metadata = state.families();
         }
         status.health = health;
         status.last_error = error.unwrap_or_default();

@@ -29,6 +29,7 @@ mod smoothed;
 mod sorting;
 mod stage;
 mod steps;
+mod tally;
 mod tick;
 mod vector;
 mod window;
@@ -57,6 +58,7 @@ use crate::value::{Answer, InstantSample, SampleValue, Value};
 
 pub(crate) use invariant::TIME_DEPENDENT;
 pub(crate) use plan::Plan;
+pub use tally::Statistics;
 pub use tick::Tick;
 
 /// How the engine evaluates; the defaults are Prometheus'.
@@ -100,11 +102,13 @@ impl Default for EngineOptions {
 pub struct Limits<'a> {
     /// Asked again and again; true ends the evaluation with [`EvalError::Cancelled`]. This is where a deadline goes.
     pub cancelled: &'a dyn Fn() -> bool,
+    /// What is counted on the way.
+    pub statistics: Statistics,
 }
 
 impl Limits<'_> {
-    /// Never cancelled.
-    pub const NONE: Limits<'static> = Limits { cancelled: &|| false };
+    /// Never cancelled, nothing counted.
+    pub const NONE: Limits<'static> = Limits { cancelled: &|| false, statistics: Statistics::Off };
 }
 
 impl fmt::Debug for Limits<'_> {

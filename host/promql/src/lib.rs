@@ -41,10 +41,10 @@ pub mod testing;
 pub mod value;
 
 pub use ast::{Ast, Expr, NodeId, Span, ValueType};
-pub use engine::{Engine, EngineOptions, Limits, Range, Tick};
+pub use engine::{Engine, EngineOptions, Limits, Range, Statistics, Tick};
 pub use error::{EvalError, ParseError};
 pub use features::Features;
-pub use parser::parse;
+pub use parser::{parse, parse_selector};
 pub use plugin::{FunctionRegistry, PluginFunction, RegisterError};
 pub use pretty::pretty;
 pub use query::{Query, Signal};

@@ -21,6 +21,8 @@ pub(crate) mod words;
 
 use std::sync::Arc;
 
+use bellwether_model::Matcher;
+
 use crate::ast::{Aggregate, AggregateOp, Ast, DurationNode, Expr, Node, NodeId, Span, ValueType};
 use crate::error::ParseError;
 use crate::features::Features;
@@ -53,22 +55,7 @@ const IN_AGGREGATION: Context = ("aggregation", "");
 /// Parses and checks a query; `features` are the experimental parts of the language that it may use, `plugins` the
 /// functions that it may call besides the built-in ones.
 pub fn parse(text: &str, features: Features, plugins: &FunctionRegistry) -> Result<Ast, ParseError> {
-    if text.len() > MAX_QUERY_BYTES {
-        let message = format!("query of {} bytes is longer than the limit of {MAX_QUERY_BYTES}", text.len());
-        return Err(ParseError::new(text, Span::new(0, 0), message));
-    }
-    let mut parser = Parser {
-        text,
-        features,
-        plugins,
-        tokens: tokenize(text),
-        at: 0,
-        depth: 0,
-        regexes: 0,
-        context: NO_CONTEXT,
-        nodes: Vec::new(),
-        durations: Vec::new(),
-    };
+    let mut parser = Parser::new(text, features, plugins)?;
     if parser.peek().kind == TokenKind::End {
         return Err(ParseError::new(text, Span::new(0, 0), "no expression found in input"));
     }
@@ -79,6 +66,26 @@ pub fn parse(text: &str, features: Features, plugins: &FunctionRegistry) -> Resu
     let ast = Ast { nodes: parser.nodes, durations: parser.durations };
     check::check(text, &ast, plugins)?;
     Ok(ast)
+}
+
+/// Parses a text that is one series selector and nothing else: the matchers of `up{job="node"}`. As in Prometheus, which
+/// has this for `match[]`, `{}` is one too.
+pub fn parse_selector(text: &str) -> Result<Vec<Matcher>, ParseError> {
+    let plugins = FunctionRegistry::default();
+    let mut parser = Parser::new(text, Features::default(), &plugins)?;
+    let first = parser.peek().clone();
+    match first.kind {
+        TokenKind::Punct("{") => parser.selector(None)?,
+        TokenKind::Word if Word::is_metric_name(parser.peek_text()) => parser.selector(Some(first.span))?,
+        _ => return Err(parser.unexpected()),
+    };
+    if parser.peek().kind != TokenKind::End {
+        return Err(parser.unexpected());
+    }
+    match parser.nodes.pop().map(|node| node.expr) {
+        Some(Expr::Selector(selector)) => Ok(selector.matchers),
+        _ => Ok(Vec::new()),
+    }
 }
 
 /// Whether it is `without`, and its labels.
@@ -95,6 +102,29 @@ struct Parser<'a> {
     context: Context,
     nodes: Vec<Node>,
     durations: Vec<DurationNode>,
+}
+
+impl<'a> Parser<'a> {
+    /// At the beginning of a text, unless it is too long to be read.
+    fn new(text: &'a str, features: Features, plugins: &'a FunctionRegistry) -> Result<Self, ParseError> {
+        if text.len() > MAX_QUERY_BYTES {
+            let message =
+                format!("query of {} bytes is longer than the limit of {MAX_QUERY_BYTES}", text.len());
+            return Err(ParseError::new(text, Span::new(0, 0), message));
+        }
+        Ok(Self {
+            text,
+            features,
+            plugins,
+            tokens: tokenize(text),
+            at: 0,
+            depth: 0,
+            regexes: 0,
+            context: NO_CONTEXT,
+            nodes: Vec::new(),
+            durations: Vec::new(),
+        })
+    }
 }
 
 impl Parser<'_> {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use bellwether_model::Matcher;
 use bellwether_model::labels::{Quoted, is_classic_label_name, is_classic_metric_name};
+use bellwether_model::number::General;
 
 use crate::ast::{
     Aggregate, Ast, AtTime, Binary, BinaryOp, Cardinality, Expr, Extension, NodeId, Selector, Shift,
@@ -33,18 +34,6 @@ pub(crate) fn number(value: f64) -> String {
     } else {
         format!("{value}")
     }
-}
-
-/// A float as Go's `%v`: with an exponent where it is large or small.
-fn short_number(value: f64) -> String {
-    let exponent = if value == 0.0 { 0.0 } else { value.abs().log10().floor() };
-    if !value.is_finite() || (-4.0..21.0).contains(&exponent) {
-        return number(value);
-    }
-    let text = format!("{value:e}");
-    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |rest| ('-', rest));
-    format!("{digits}e{sign}{exponent:0>2}")
 }
 
 /// An expression on one line, and which bytes of it each node became.
@@ -203,10 +192,10 @@ fn matching(matching: &VectorMatching) -> String {
         text += &format!(" {group} ({})", labels(&matching.include));
     }
     match (matching.fill_left, matching.fill_right) {
-        (Some(left), Some(right)) if left == right => text += &format!(" fill ({})", short_number(left)),
+        (Some(left), Some(right)) if left == right => text += &format!(" fill ({})", General(left)),
         (left, right) => {
             for (word, value) in [("fill_left", left), ("fill_right", right)] {
-                text += &value.map_or_else(String::new, |value| format!(" {word} ({})", short_number(value)));
+                text += &value.map_or_else(String::new, |value| format!(" {word} ({})", General(value)));
             }
         }
     }

@@ -17,15 +17,20 @@ pub struct Answer {
     pub stats: QueryStats,
 }
 
-/// How much an evaluation looked at, as Prometheus counts it: a histogram as several samples, by its size.
+/// How much an evaluation looked at, as Prometheus counts it: a histogram as several samples, by its size. All but the
+/// peak is counted only where [`crate::Limits::statistics`] asks for it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct QueryStats {
     /// Samples that selectors and windows saw, those seen at several steps each time.
     pub total_samples: u64,
+    /// Samples that had to be read: those that a window shares with the step before once.
+    pub samples_read: u64,
     /// Most samples that were held at once.
     pub peak_samples: u64,
-    /// `total_samples` of each step; empty for what was evaluated once for all steps.
+    /// `total_samples` of each step.
     pub samples_per_step: Vec<(Timestamp, u64)>,
+    /// `samples_read` of each step.
+    pub read_per_step: Vec<(Timestamp, u64)>,
 }
 
 /// One result, by the type of the expression.

@@ -9,7 +9,7 @@ pub mod serve;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 /// Alerting for fleets of boards and the services around them.
 #[derive(Debug, Parser)]
@@ -32,6 +32,14 @@ enum Command {
     /// Fills the cache of compiled plugins; the host does so by itself
     #[command(hide = true)]
     CompilePlugins(compile_plugins::CompilePluginsArgs),
+}
+
+/// Which experimental parts of the language expressions may use.
+#[derive(Debug, Clone, Default, Args)]
+pub struct FeatureArgs {
+    /// Features by Prometheus' names, such as promql-experimental-functions, with commas between them; may be repeated
+    #[arg(long, value_name = "NAMES")]
+    pub enable_feature: Vec<String>,
 }
 
 /// What a subcommand returns: success, a failure that was already reported, or an error to print.

@@ -8,6 +8,7 @@ mod demo;
 pub mod environment;
 mod load;
 mod prometheus_yaml;
+mod promql;
 mod rule_files;
 pub mod secrets;
 
@@ -21,6 +22,7 @@ use bellwether_model::{Labels, Timestamp};
 
 pub use load::{load, load_templates, read_text};
 pub use prometheus_yaml::PrometheusYaml;
+pub use promql::{PromqlFlags, PromqlSettings};
 pub use rule_files::{RuleFiles, load_rules};
 
 /// Where the configuration comes from: the flags of `bellwether serve`.
@@ -34,6 +36,8 @@ pub struct Sources {
     pub alertmanager: Option<PathBuf>,
     /// `--rules`, patterns of files
     pub rules: Vec<String>,
+    /// `--enable-feature` and `--query.*`
+    pub promql: PromqlFlags,
 }
 
 /// Where a configuration comes from.
@@ -77,6 +81,8 @@ pub struct Configuration {
     pub devices: DeviceSet,
     /// Folder with drop-in plugins.
     pub plugin_dir: Option<PathBuf>,
+    /// How expressions are evaluated.
+    pub promql: PromqlSettings,
     /// How long samples are kept.
     pub retention: Duration,
     /// Remarks about what was taken differently than written.
@@ -101,6 +107,10 @@ impl Configuration {
         if self.plugin_dir != former.plugin_dir {
             self.plugin_dir.clone_from(&former.plugin_dir);
             changed.push("plugins.dir");
+        }
+        if self.promql != former.promql {
+            self.promql.clone_from(&former.promql);
+            changed.push("promql");
         }
         if self.retention != former.retention {
             self.retention = former.retention;

@@ -118,7 +118,8 @@ impl Host {
             plugins::compile_apart(program, &plugin_dir, &options.data_dir).await;
         }
         let plugins = plugins::load(&plugin_dir, &options.data_dir, &clock).await?;
-        let engine = Arc::new(ArcSwap::from_pointee(plugins::engine(&plugins)));
+        let engine =
+            Arc::new(ArcSwap::from_pointee(plugins::engine(&plugins, configuration.promql.engine.clone())));
         let specs =
             config::load_rules(&configuration.rule_files, &engine.load(), configuration.evaluation_interval)?;
 
@@ -212,7 +213,7 @@ impl Host {
         first: tokio::net::TcpListener,
         second: tokio::net::TcpListener,
     ) -> anyhow::Result<()> {
-        let page = api::prometheus::routes()
+        let page = api::prometheus::routes(self.config().promql.max_concurrency)
             .merge(api::page::routes())
             .merge(api::lifecycle::routes("Prometheus Server"));
         api::listener::serve(&self.tasks, first, "prometheus", page, self)?;

@@ -82,7 +82,7 @@ async fn load_with(
 }
 
 /// An engine whose expressions can call all functions of all detectors. A function whose name is taken is left out.
-pub fn engine(plugins: &Plugins) -> Engine {
+pub fn engine(plugins: &Plugins, options: EngineOptions) -> Engine {
     let mut functions = FunctionRegistry::default();
     for detector in plugins.detectors() {
         let detector: Arc<dyn Detector> = Arc::new(detector);
@@ -93,13 +93,13 @@ pub fn engine(plugins: &Plugins) -> Engine {
             }
         }
     }
-    Engine::new(EngineOptions::default()).with_functions(Arc::new(functions))
+    Engine::new(options).with_functions(Arc::new(functions))
 }
 
 /// An engine to check expressions with: it knows the plugins' functions, whose guests reach no network.
-pub async fn checking_engine(folder: Option<&Path>) -> anyhow::Result<Engine> {
+pub async fn checking_engine(folder: Option<&Path>, options: EngineOptions) -> anyhow::Result<Engine> {
     let plugins = load_with(folder, None, &Clock::system(), Arc::new(NoHttp)).await?;
-    Ok(engine(&plugins))
+    Ok(engine(&plugins, options))
 }
 
 /// How devices find their drivers.

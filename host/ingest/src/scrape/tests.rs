@@ -133,3 +133,15 @@ fn too_many_samples_repeated_labels_and_nameless_series_refuse_the_page() {
     let error = state.scraped(b"{\"\"} 1\n", Format::Prometheus, time(2)).error;
     assert_eq!(error, Some(PageError::NoName));
 }
+
+#[test]
+fn what_a_good_page_says_about_metrics_is_known() {
+    let mut state = ScrapeLoop::new(rules());
+    let page = "# HELP a What it is.\n# TYPE a counter\na 1\n";
+    scraped(&mut state, page, 0);
+    assert_eq!(state.families()["a"].help, "What it is.");
+    let refused = state.scraped(b"# TYPE b gauge\nb{", Format::Prometheus, time(15));
+    assert!(refused.error.is_some());
+    state.failed(time(30));
+    assert_eq!(state.families().len(), 1);
+}

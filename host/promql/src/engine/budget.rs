@@ -15,7 +15,6 @@ pub(super) struct Budget {
     held: Cell<usize>,
     bytes: Cell<usize>,
     peak: Cell<usize>,
-    seen: Cell<u64>,
 }
 
 /// How much was held at some point.
@@ -27,8 +26,8 @@ pub(super) struct Mark {
 
 impl Budget {
     pub(super) fn new(max_samples: usize, max_bytes: usize) -> Self {
-        let (held, bytes, peak, seen) = Default::default();
-        Self { max_samples, max_bytes, held, bytes, peak, seen }
+        let (held, bytes, peak) = Default::default();
+        Self { max_samples, max_bytes, held, bytes, peak }
     }
 
     /// Counts cells of a result.
@@ -61,15 +60,6 @@ impl Budget {
     pub(super) fn back_to(&self, mark: Mark) {
         self.held.set(mark.held);
         self.bytes.set(mark.bytes);
-    }
-
-    /// Counts samples that a selector or window saw.
-    pub(super) fn see(&self, samples: u64) {
-        self.seen.set(self.seen.get() + samples);
-    }
-
-    pub(super) fn seen(&self) -> u64 {
-        self.seen.get()
     }
 
     pub(super) fn peak(&self) -> usize {

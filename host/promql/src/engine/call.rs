@@ -6,6 +6,7 @@ use bellwether_model::query::Latest;
 
 use crate::ast::{Expr, NodeId};
 use crate::engine::evaluator::{Evaluated, Evaluator};
+use crate::engine::select::Found;
 use crate::engine::stage::Stage;
 use crate::engine::steps::Steps;
 use crate::engine::vector::{Cell, Cells, Held, Vector, absent};
@@ -193,7 +194,7 @@ impl<'a> Evaluator<'a> {
         let Expr::Selector(selector) = self.ast().expr(arg) else {
             return Err(EvalError::BadArgument("argument is no selector".to_owned()));
         };
-        let found = self.find(arg, selector)?;
+        let found = Found { timed_only: true, ..self.find(arg, selector)? };
         self.budget.hold(found.shape.len().saturating_mul(steps.count))?;
         let mut cells = Cells::empty(found.shape.len() * steps.count);
         self.last_samples(&found, 0..found.shape.len(), steps, &mut |place, step, sample| {

@@ -11,12 +11,13 @@ use crate::engine::budget::Budget;
 use crate::engine::plan::PlanNode;
 use crate::engine::stage::Stage;
 use crate::engine::steps::Steps;
+use crate::engine::tally::Tally;
 use crate::engine::tick::Tick;
 use crate::engine::vector::{Cells, Held, Vector};
 use crate::engine::{Engine, Limits};
 use crate::error::EvalError;
 use crate::query::Query;
-use crate::value::{Answer, QueryStats, Value};
+use crate::value::{Answer, Value};
 
 /// The result of one node for all steps.
 #[derive(Debug)]
@@ -53,6 +54,14 @@ pub(super) struct Scope<'a> {
     pub(super) step_ms: i64,
 }
 
+impl Scope<'_> {
+    /// The steps of the whole query.
+    fn steps(&self) -> Steps {
+        let (start, end) = self.bounds;
+        Steps::between(start.as_millis(), end.as_millis(), self.step_ms)
+    }
+}
+
 pub(super) struct Evaluator<'a> {
     pub(super) engine: &'a Engine,
     pub(super) query: &'a Query,
@@ -60,8 +69,8 @@ pub(super) struct Evaluator<'a> {
     /// Milliseconds of the lengths that had to be computed, by number.
     lengths: Vec<i64>,
     pub(super) budget: Budget,
+    pub(super) tally: Tally,
     annotations: RefCell<Annotations>,
-    samples_per_step: RefCell<Vec<u64>>,
 }
 
 impl<'a> Evaluator<'a> {
@@ -73,11 +82,11 @@ impl<'a> Evaluator<'a> {
         Ok(Self {
             engine,
             query,
-            scope,
             lengths,
             budget: Budget::new(options.max_samples, options.max_bytes),
             annotations: RefCell::default(),
-            samples_per_step: RefCell::default(),
+            tally: Tally::new(scope.limits.statistics, scope.steps().count),
+            scope,
         })
     }
 
@@ -123,7 +132,10 @@ impl<'a> Evaluator<'a> {
     fn known(&self, id: NodeId, steps: Steps) -> Result<Option<Evaluated>, EvalError> {
         self.check_cancelled()?;
         if steps.count > 1 && self.query.plan().invariant[id.0 as usize] {
-            return self.eval(id, steps.first_only()).map(|once| Some(repeated(once, steps.count)));
+            self.tally.enter_invariant();
+            let once = self.eval(id, steps.first_only())?;
+            self.tally.leave_invariant(steps.count);
+            return Ok(Some(repeated(once, steps.count)));
         }
         let Some(tick) = self.sharing_tick(id, steps) else {
             return Ok(None);
@@ -143,9 +155,9 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    /// The tick, if this is its moment and other queries have the node too.
+    /// The tick, if this is its moment and other queries have the node too. What is counted is counted each time.
     fn sharing_tick(&self, id: NodeId, steps: Steps) -> Option<&'a Tick> {
-        let tick = self.scope.tick?;
+        let tick = self.scope.tick.filter(|_| !self.tally.is_on())?;
         let is_shared = Arc::strong_count(self.plan(id)) > 1;
         (is_shared && steps == Steps::at(tick.at().as_millis())).then_some(tick)
     }
@@ -248,31 +260,10 @@ impl<'a> Evaluator<'a> {
         self.remark_at(self.ast().span(id).start, remark);
     }
 
-    /// Counts samples that were seen at a step of the query.
-    pub(super) fn see(&self, steps: Steps, step: usize, samples: u64) {
-        self.budget.see(samples);
-        let is_outer =
-            steps.start == self.scope.bounds.0.as_millis() && steps.step == self.scope.step_ms.max(1);
-        if is_outer {
-            let mut counts = self.samples_per_step.borrow_mut();
-            if counts.len() <= step {
-                counts.resize(step + 1, 0);
-            }
-            counts[step] += samples;
-        }
-    }
-
     pub(super) fn into_answer(self, value: Value) -> Answer {
         let (warnings, infos) = self.annotations.borrow().rendered(self.query.text());
-        let steps = Steps::between(self.scope.bounds.0.as_millis(), i64::MAX, self.scope.step_ms);
-        let counts = self.samples_per_step.into_inner();
-        let samples_per_step =
-            counts.into_iter().enumerate().map(|(step, count)| (steps.timestamp(step), count)).collect();
-        let stats = QueryStats {
-            total_samples: self.budget.seen(),
-            peak_samples: self.budget.peak() as u64,
-            samples_per_step,
-        };
+        let steps = self.scope.steps();
+        let stats = self.tally.into_stats(self.budget.peak() as u64, steps);
         Answer { value, warnings, infos, stats }
     }
 }

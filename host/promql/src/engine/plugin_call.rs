@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bellwether_model::Timestamp;
 use bellwether_model::detector::{DetectorError, DetectorFunction, WindowMatrix};
+use bellwether_model::query::Samples;
 use rustc_hash::FxHashMap;
 
 use crate::ast::NodeId;
@@ -68,6 +69,7 @@ impl<'a> Evaluator<'a> {
             let mut params: Vec<f64> = numbers.iter().map(|values| values[step]).collect();
             params.extend(&defaults);
             let time = steps.timestamp(step);
+            self.see_members(&arguments, &joined, (steps, step));
             for (member, score) in self.scores(&*function, &params, &arguments, &joined, time)? {
                 cells.floats[member * steps.count + step] = score;
             }
@@ -85,6 +87,27 @@ impl<'a> Evaluator<'a> {
             Ok(())
         })?;
         Ok(Argument { windows, series })
+    }
+
+    /// Counts the windows of a step, those with too few points too.
+    fn see_members(&self, arguments: &[Argument<'_>], joined: &Joined, (steps, step): (Steps, usize)) {
+        if !self.tally.is_on() {
+            return;
+        }
+        for places in &joined.places {
+            for (argument, &place) in arguments.iter().zip(places) {
+                let floats = &argument.series[place];
+                let bounds = self.bounds(&argument.windows, steps.time(step));
+                let range = floats.inside(bounds);
+                let inside = Samples {
+                    times: &floats.times[range.clone()],
+                    values: &floats.values[range],
+                    counting_since: &[],
+                    histograms: &[],
+                };
+                self.see_window(&argument.windows, inside, bounds, (steps, step));
+            }
+        }
     }
 
     /// What a plugin says of each series at one step.

@@ -27,7 +27,10 @@ impl<'a> Evaluator<'a> {
             let inside = Cursor::default().window(samples, wide);
             let samples = count(inside);
             self.budget.hold(usize::try_from(samples).unwrap_or(usize::MAX))?;
-            self.see(steps, 0, samples);
+            // A subquery has counted what it looked at by itself.
+            if !windows.is_subquery() {
+                self.tally.add(0, samples, samples);
+            }
             let series = match windows.extension {
                 Extension::None => as_they_are(&windows.shape, place, inside),
                 extension => extended(&windows.shape, place, inside, (bounds, extension))?,

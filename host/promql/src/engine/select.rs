@@ -24,6 +24,8 @@ pub(super) struct Found<'s> {
     pub(super) shape: Shape,
     /// Whether only counts and sums of their histograms are looked at.
     pub(super) counted_only: bool,
+    /// Whether only times of samples are looked at, so that a histogram counts as one.
+    pub(super) timed_only: bool,
 }
 
 impl Evaluator<'_> {
@@ -41,7 +43,7 @@ impl Evaluator<'_> {
             return Err(EvalError::TooManySeries { limit, needed: list.len() });
         }
         let shape = Shape::named(Arc::clone(list.labels()));
-        Ok(Found { selector, list, shape, counted_only: false })
+        Ok(Found { selector, list, shape, counted_only: false, timed_only: false })
     }
 
     /// The last sample of each series at each step, no older than the lookback.
@@ -70,16 +72,18 @@ impl Evaluator<'_> {
         steps: Steps,
         take: &mut dyn FnMut(usize, usize, Latest<'_>),
     ) -> Result<(), EvalError> {
-        let Found { selector, list, counted_only, .. } = found;
+        let Found { selector, list, counted_only, timed_only, .. } = found;
         if steps.count == 0 {
             return Ok(());
         }
         let lookback = millis(self.engine.options().lookback);
         let time = |step| self.shifted(selector.shift, steps.time(step));
         let source = self.scope.source;
-        let mut seen = vec![0_u64; steps.count];
+        let mut seen = vec![0_u64; if self.tally.is_on() { steps.count } else { 0 }];
         let mut take = |place, step: usize, found: Latest<'_>| {
-            seen[step] += size(&found);
+            if let Some(seen) = seen.get_mut(step) {
+                *seen += if *timed_only { 1 } else { size(&found) };
+            }
             take(place, step, found);
         };
         for part in parts(places) {
@@ -116,7 +120,7 @@ impl Evaluator<'_> {
             source.read(list, part, first, last, visit).map_err(storage_error)?;
         }
         for (step, samples) in seen.into_iter().enumerate().filter(|(_, samples)| *samples > 0) {
-            self.see(steps, step, samples);
+            self.tally.add(step, samples, samples);
         }
         Ok(())
     }

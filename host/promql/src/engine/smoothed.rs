@@ -15,7 +15,6 @@ use crate::engine::select::Found;
 use crate::engine::steps::Steps;
 use crate::engine::vector::Cells;
 use crate::engine::window::{Bounds, Cursor};
-use crate::engine::window_call::count;
 use crate::error::EvalError;
 use crate::functions::extended::{interpolate, interpolate_histograms};
 
@@ -27,7 +26,7 @@ enum Smooth {
 
 impl Evaluator<'_> {
     /// The value of each series at each step, interpolated between the samples before and after it; that before where
-    /// there is none after.
+    /// there is none after. As in Prometheus, what it looks at does not count in the statistics.
     pub(super) fn smoothed(&self, id: NodeId, found: &Found<'_>, steps: Steps) -> Result<Cells, EvalError> {
         let Found { selector, list, .. } = found;
         self.budget.hold(list.len().saturating_mul(steps.count))?;
@@ -47,7 +46,6 @@ impl Evaluator<'_> {
                 let at = time(step);
                 let around = Bounds { start: at.saturating_sub(lookback), end: at.saturating_add(lookback) };
                 let inside = cursor.window(samples.view(), around);
-                self.see(steps, step, count(inside));
                 match smooth(inside, at, &metric, &mut |remark| self.remark(id, remark)) {
                     None => {}
                     Some(Smooth::Float(value)) => cells.floats[place * steps.count + step] = value,

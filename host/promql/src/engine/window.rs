@@ -14,6 +14,7 @@ use crate::engine::evaluator::{Evaluator, storage_error};
 use crate::engine::select::{Found, parts};
 use crate::engine::stage::Stage;
 use crate::engine::steps::Steps;
+use crate::engine::tally::SubqueryUse;
 use crate::engine::vector::{Cell, Shape};
 use crate::error::EvalError;
 
@@ -38,7 +39,20 @@ enum Source<'a> {
     Subquery {
         stage: Stage<'a>,
         steps: Steps,
+        usage: SubqueryUse,
     },
+}
+
+impl Windows<'_> {
+    /// Whether its samples are those of a subquery.
+    pub(super) fn is_subquery(&self) -> bool {
+        matches!(self.source, Source::Subquery { .. })
+    }
+
+    /// Whether all steps look at the same window.
+    pub(super) fn is_fixed(&self) -> bool {
+        self.shift.at.is_some()
+    }
 }
 
 /// Where a window lies, in Unix milliseconds; a sample right at its start lies outside.
@@ -114,7 +128,7 @@ impl<'a> Evaluator<'a> {
     }
 
     fn selector_windows(&self, id: NodeId, found: Found<'_>, range_ms: i64) -> Windows<'a> {
-        let Found { selector, list, shape, counted_only } = found;
+        let Found { selector, list, shape, counted_only, timed_only: _ } = found;
         Windows {
             shape,
             extension: selector.extension,
@@ -138,7 +152,10 @@ impl<'a> Evaluator<'a> {
         if inner.count > limit {
             return Err(EvalError::TooManySteps { limit, needed: inner.count });
         }
+        let usage = self.subquery_use(subquery, range_ms);
+        self.tally.enter_subquery(inner);
         let stage = self.stage(subquery.expr, inner)?;
+        self.tally.leave_subquery(inner, steps, usage);
         Ok(Windows {
             shape: stage.shape().clone(),
             extension: Extension::None,
@@ -146,8 +163,19 @@ impl<'a> Evaluator<'a> {
             // A subquery is evaluated before the call sees it, and has lost its place by then.
             position: 0,
             shift: subquery.shift,
-            source: Source::Subquery { stage, steps: inner },
+            source: Source::Subquery { stage, steps: inner, usage },
         })
+    }
+
+    fn subquery_use(&self, subquery: &Subquery, range_ms: i64) -> SubqueryUse {
+        let root = self.ast().without_parens(self.ast().root());
+        match self.ast().expr(root) {
+            Expr::Subquery(root) if std::ptr::eq(root, subquery) => SubqueryUse::Result,
+            _ => {
+                let offset_ms = subquery.shift.offset.map_or(0, |offset| self.millis(offset));
+                SubqueryUse::Windows { offset_ms, range_ms }
+            }
+        }
     }
 
     /// Where the window of a step lies.
@@ -181,7 +209,9 @@ impl<'a> Evaluator<'a> {
             Source::Storage { list, counted_only } => {
                 self.each_stored(windows, (list, *counted_only), places, steps, take)
             }
-            Source::Subquery { stage, steps: inner } => self.each_evaluated(stage, *inner, places, take),
+            Source::Subquery { stage, steps: inner, usage } => {
+                self.each_evaluated(stage, places, (*inner, steps, *usage), take)
+            }
         }
     }
 
@@ -230,8 +260,8 @@ impl<'a> Evaluator<'a> {
     fn each_evaluated(
         &self,
         stage: &Stage<'_>,
-        inner: Steps,
         places: Range<usize>,
+        (inner, outer, usage): (Steps, Steps, SubqueryUse),
         take: &mut TakeSeries<'_>,
     ) -> Result<(), EvalError> {
         let mut scratch = Scratch::default();
@@ -239,7 +269,9 @@ impl<'a> Evaluator<'a> {
             self.check_cancelled()?;
             let mark = self.budget.mark();
             self.budget.hold(part.len().saturating_mul(inner.count))?;
+            self.tally.enter_subquery(inner);
             let cells = stage.cells(self, part.clone(), inner)?;
+            self.tally.leave_subquery(inner, outer, usage);
             for place in part.clone() {
                 scratch.clear();
                 for step in 0..inner.count {

@@ -109,7 +109,7 @@ impl<'a> Evaluator<'a> {
             if inside.is_empty() {
                 continue;
             }
-            self.see(steps, step, count(inside));
+            self.see_window(&call.windows, inside, wide, (steps, step));
             let params = &call.params[step];
             if let Some(check) = call.function.check {
                 check(params).map_err(EvalError::BadArgument)?;
@@ -139,9 +139,10 @@ impl<'a> Evaluator<'a> {
         self.each_series(&windows, 0..windows.shape.len(), steps, &mut |_, samples| {
             let mut cursor = Cursor::default();
             for (step, empty) in empty.iter_mut().enumerate() {
-                let inside = cursor.window(samples, self.bounds(&windows, steps.time(step)));
+                let bounds = self.bounds(&windows, steps.time(step));
+                let inside = cursor.window(samples, bounds);
                 if !inside.is_empty() {
-                    self.see(steps, step, count(inside));
+                    self.see_window(&windows, inside, bounds, (steps, step));
                     *empty = false;
                 }
             }

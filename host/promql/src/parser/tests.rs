@@ -46,6 +46,7 @@ fn prints_as_prometheus_lays_it_out() {
         ("--5m", "5m"),
         ("a + fill_left(1e30) fill_right(-5m) b", "a + fill_left (1e+30) fill_right (-300) b"),
         ("a + fill(0) b", "a + fill (0) b"),
+        ("a + fill(1000000) b", "a + fill (1e+06) b"),
         ("a + fill(nan) b", "a + fill_left (NaN) fill_right (NaN) b"),
         ("fill + fill(1) fill_left", "fill + fill (1) fill_left"),
         ("x[5m] anchored @ 1", "x[5m] anchored @ 1.000"),
@@ -272,4 +273,34 @@ fn queries_of_many_parts_are_refused() {
 #[test]
 fn long_queries_are_refused() {
     assert!(error(&" ".repeat(MAX_QUERY_BYTES + 1)).contains("longer than the limit"));
+}
+
+#[test]
+fn selectors_stand_alone() {
+    let texts = |text: &str| {
+        let matchers = parse_selector(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        matchers.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(texts("up{a!=\"b\",} # remark"), ["a!=\"b\"", "__name__=\"up\""]);
+    assert_eq!(
+        (texts("{}"), texts("sum"), texts("{\"a.b\"}")),
+        (vec![], texts("{__name__=\"sum\"}"), texts("{\"a.b\"}"))
+    );
+    for (text, message) in [
+        ("", "unknown position: parse error: unexpected end of input"),
+        ("up offset 5m", "1:4: parse error: unexpected <offset>"),
+        ("up[5m]", "1:3: parse error: unexpected \"[\""),
+        ("(up)", "1:1: parse error: unexpected \"(\""),
+        ("1", "1:1: parse error: unexpected number \"1\""),
+        ("\"a\"", "1:1: parse error: unexpected string \"\\\"a\\\"\""),
+        ("sum(up)", "1:4: parse error: unexpected \"(\""),
+        ("up and up", "1:4: parse error: unexpected <op:and>"),
+        ("up @ 5", "1:4: parse error: unexpected <op:@>"),
+        ("-up", "1:1: parse error: unexpected <op:->"),
+        ("bool", "1:1: parse error: unexpected <bool>"),
+        ("up up", "1:4: parse error: unexpected identifier \"up\""),
+        ("up{", "1:4: parse error: unexpected end of input inside braces"),
+    ] {
+        assert_eq!(parse_selector(text).unwrap_err().to_string(), message, "{text}");
+    }
 }

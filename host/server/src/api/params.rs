@@ -1,9 +1,10 @@
 //! Parameters of requests: from the query string and, for forms, from the body, in any number and order.
 
-use std::time::Duration;
+use std::num::IntErrorKind;
 
 use bellwether_model::Timestamp;
 use bellwether_model::duration::parse_prometheus;
+use bellwether_model::labels::Quoted;
 
 /// Names and values, decoded, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -91,6 +92,16 @@ fn encode(text: &str) -> String {
     out
 }
 
+/// The first and the last time that Prometheus' API takes, with the texts that it knows them by; their years have more
+/// digits than RFC 3339 has.
+const BOUNDS: [(&str, Timestamp); 2] = [
+    ("-292273086-05-16T16:47:06Z", Timestamp::from_millis(-9_223_309_901_257_974_000)),
+    ("292277025-08-18T07:12:54.999999999Z", Timestamp::from_millis(9_223_309_901_257_974_999)),
+];
+
+/// The first and the last time that can be asked for: what stands for all time.
+pub const ALL_TIME: (Timestamp, Timestamp) = (BOUNDS[0].1, BOUNDS[1].1);
+
 /// Unix seconds with decimals, or RFC 3339, as Prometheus' API.
 pub fn parse_time(text: &str) -> Result<Timestamp, String> {
     if let Ok(secs) = text.parse::<f64>()
@@ -98,16 +109,35 @@ pub fn parse_time(text: &str) -> Result<Timestamp, String> {
     {
         return Ok(Timestamp::from_secs_f64(secs));
     }
-    Timestamp::parse_rfc3339(text).map_err(|_| format!("cannot parse {text:?} to a valid timestamp"))
+    if let Some((_, bound)) = BOUNDS.iter().find(|(bound, _)| *bound == text) {
+        return Ok(*bound);
+    }
+    let unreadable = |_| format!("cannot parse {} to a valid timestamp", Quoted(text));
+    Timestamp::parse_rfc3339(text).map_err(unreadable)
 }
 
-/// Seconds with decimals, or a Prometheus duration, as Prometheus' API.
-pub fn parse_span(text: &str) -> Result<Duration, String> {
+/// Seconds with decimals, which may be negative, or a Prometheus duration, as Prometheus' API; in nanoseconds.
+pub fn parse_span(text: &str) -> Result<i64, String> {
     if let Ok(secs) = text.parse::<f64>() {
-        return Duration::try_from_secs_f64(secs)
-            .map_err(|_| format!("cannot parse {text:?} to a valid duration. It overflows int64"));
+        let nanos = secs * 1e9;
+        if nanos > i64::MAX as f64 || nanos < i64::MIN as f64 {
+            return Err(format!("cannot parse {} to a valid duration. It overflows int64", Quoted(text)));
+        }
+        return Ok(nanos as i64);
     }
-    parse_prometheus(text).map_err(|_| format!("cannot parse {text:?} to a valid duration"))
+    let span = parse_prometheus(text).ok().and_then(|span| i64::try_from(span.as_nanos()).ok());
+    span.ok_or_else(|| format!("cannot parse {} to a valid duration", Quoted(text)))
+}
+
+/// A whole number, with the words of Go's `Atoi` about what is none.
+pub fn parse_integer(text: &str) -> Result<i64, String> {
+    text.parse::<i64>().map_err(|error| {
+        let problem = match error.kind() {
+            IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => "value out of range",
+            _ => "invalid syntax",
+        };
+        format!("strconv.Atoi: parsing {}: {problem}", Quoted(text))
+    })
 }
 
 #[cfg(test)]
@@ -142,7 +172,19 @@ mod tests {
         assert_eq!(parse_time("1.5").unwrap(), Timestamp::from_millis(1500));
         assert_eq!(parse_time("1970-01-01T00:00:01Z").unwrap(), Timestamp::from_millis(1000));
         assert!(parse_time("NaN").is_err() && parse_time("x").is_err());
+        assert_eq!(parse_time("292277025-08-18T07:12:54.999999999Z").unwrap(), ALL_TIME.1);
         assert_eq!(parse_span("0.5").unwrap(), parse_span("500ms").unwrap());
-        assert!(parse_span("-1").is_err());
+        assert_eq!(parse_span("-1").unwrap(), -1_000_000_000);
+        let error = parse_span("1e30").unwrap_err();
+        assert_eq!(error, "cannot parse \"1e30\" to a valid duration. It overflows int64");
+        assert_eq!(parse_span("-5m").unwrap_err(), "cannot parse \"-5m\" to a valid duration");
+    }
+
+    #[test]
+    fn numbers_fail_with_the_words_of_go() {
+        assert_eq!(parse_integer("+7").unwrap(), 7);
+        assert_eq!(parse_integer("x").unwrap_err(), "strconv.Atoi: parsing \"x\": invalid syntax");
+        let error = parse_integer("99999999999999999999").unwrap_err();
+        assert_eq!(error, "strconv.Atoi: parsing \"99999999999999999999\": value out of range");
     }
 }

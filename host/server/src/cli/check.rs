@@ -8,9 +8,9 @@ use bellwether_model::yaml::YamlError;
 use bellwether_promql::Engine;
 use clap::{Args, Subcommand};
 
-use super::{Outcome, print_lines};
+use super::{FeatureArgs, Outcome, print_lines};
 use crate::clock::Clock;
-use crate::config::{self, ConfigErrors, Origin, RuleFiles, Sources};
+use crate::config::{self, ConfigErrors, Origin, PromqlFlags, PromqlSettings, RuleFiles, Sources};
 use crate::plugins;
 
 /// Interval of groups that name none, as `promtool check rules` takes it.
@@ -27,12 +27,16 @@ pub struct CheckArgs {
 enum What {
     /// A bellwether.yaml or a prometheus.yml, with the rule files that it names
     Config {
+        #[command(flatten)]
+        features: FeatureArgs,
         /// Files to check
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
     /// Rule files
     Rules {
+        #[command(flatten)]
+        features: FeatureArgs,
         /// Files to check
         #[arg(required = true)]
         files: Vec<PathBuf>,
@@ -47,16 +51,18 @@ enum What {
 
 /// Checks every file and says how it went; fails if any does.
 pub async fn run(args: &CheckArgs) -> Outcome {
-    let (files, kind) = match &args.what {
-        What::Config { files } => (files, Kind::Config),
-        What::Rules { files } => (files, Kind::Rules),
-        What::Alertmanager { files } => (files, Kind::Alertmanager),
+    let none = FeatureArgs::default();
+    let (files, kind, features) = match &args.what {
+        What::Config { features, files } => (files, Kind::Config, features),
+        What::Rules { features, files } => (files, Kind::Rules, features),
+        What::Alertmanager { files } => (files, Kind::Alertmanager, &none),
     };
+    let promql = PromqlFlags { features: features.enable_feature.clone(), ..PromqlFlags::default() };
     let mut all_good = true;
     for file in files {
         let checked = match kind {
-            Kind::Config => check_config(file).await,
-            Kind::Rules => check_rules(file).await,
+            Kind::Config => check_config(file, &promql).await,
+            Kind::Rules => check_rules(file, &promql).await,
             Kind::Alertmanager => check_alertmanager(file),
         };
         all_good &= checked.is_ok();
@@ -86,19 +92,22 @@ fn print_verdict(file: &Path, verdict: Verdict) {
     }
 }
 
-async fn checking_engine(plugin_dir: Option<&Path>) -> Result<Engine, YamlError> {
-    plugins::checking_engine(plugin_dir)
+async fn checking_engine(plugin_dir: Option<&Path>, promql: &PromqlSettings) -> Result<Engine, YamlError> {
+    plugins::checking_engine(plugin_dir, promql.engine.clone())
         .await
         .map_err(|error| YamlError::of_file("plugins", format!("{error:#}")))
 }
 
-async fn check_rules(file: &Path) -> Verdict {
+async fn check_rules(file: &Path, promql: &PromqlFlags) -> Verdict {
     let mut files = RuleFiles::default();
     files.add_path(file);
-    let engine = checking_engine(None).await?;
+    let sources = Sources { promql: promql.clone(), ..Sources::default() };
+    let loaded = config::load(&Origin::Files(sources), Clock::system().now())?;
+    let engine = checking_engine(None, &loaded.promql).await?;
     let groups = config::load_rules(&files, &engine, DEFAULT_INTERVAL)?;
     let rules: usize = groups.iter().map(|group| group.rules.len()).sum();
     let mut found = vec![format!("SUCCESS: {rules} rules found")];
+    found.extend(loaded.notes.iter().map(|note| format!("note: {note}")));
     for repeated in bellwether_rules::file::duplicate_rules(&groups) {
         found.push(format!("note: rule repeated with the same labels: {repeated}"));
     }
@@ -120,15 +129,13 @@ fn check_alertmanager(file: &Path) -> Verdict {
     Ok(found)
 }
 
-async fn check_config(file: &Path) -> Verdict {
+async fn check_config(file: &Path, promql: &PromqlFlags) -> Verdict {
     let text = config::read_text(file)?;
-    let sources = if is_own(file, &text) {
-        Sources { bellwether: Some(file.to_owned()), ..Sources::default() }
-    } else {
-        Sources { prometheus: Some(file.to_owned()), ..Sources::default() }
-    };
+    let (own, prometheus) =
+        if is_own(file, &text) { (Some(file.to_owned()), None) } else { (None, Some(file.to_owned())) };
+    let sources = Sources { bellwether: own, prometheus, promql: promql.clone(), ..Sources::default() };
     let loaded = config::load(&Origin::Files(sources), Clock::system().now())?;
-    let engine = checking_engine(loaded.plugin_dir.as_deref()).await?;
+    let engine = checking_engine(loaded.plugin_dir.as_deref(), &loaded.promql).await?;
     let groups = config::load_rules(&loaded.rule_files, &engine, loaded.evaluation_interval)?;
     let rules: usize = groups.iter().map(|group| group.rules.len()).sum();
     let mut found = vec![format!(
@@ -142,8 +149,8 @@ async fn check_config(file: &Path) -> Verdict {
 
 /// Whether a file is ours rather than Prometheus': by its name, or by a key that only ours has.
 fn is_own(file: &Path, text: &str) -> bool {
-    const OWN_KEYS: [&str; 5] =
-        ["devices:", "log_rules:", "plugins:", "alertmanager_config:", "external_url:"];
+    const OWN_KEYS: [&str; 6] =
+        ["devices:", "log_rules:", "plugins:", "promql:", "alertmanager_config:", "external_url:"];
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     name.starts_with("bellwether")
         || text.lines().any(|line| OWN_KEYS.iter().any(|key| line.starts_with(key)))

@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
+use bellwether_model::duration::parse_prometheus;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Outcome, print_lines};
-use crate::config::{Origin, Sources};
+use super::{FeatureArgs, Outcome, print_lines};
+use crate::config::{Origin, PromqlFlags, Sources};
 use crate::host::{Host, HostOptions};
 use crate::telemetry;
 
@@ -39,9 +41,46 @@ pub struct ServeArgs {
     /// Where people reach this host: the base of links in messages
     #[arg(long, value_name = "URL")]
     external_url: Option<String>,
+    #[command(flatten)]
+    features: FeatureArgs,
+    #[command(flatten)]
+    query: QueryLimitArgs,
     /// Write the log as JSON
     #[arg(long)]
     log_json: bool,
+}
+
+/// What queries may take, by Prometheus' flags; each goes before `promql` of the file.
+#[derive(Debug, Args)]
+struct QueryLimitArgs {
+    /// How far back an instant selector looks for the last sample [default: 5m]
+    #[arg(long = "query.lookback-delta", value_name = "DURATION", value_parser = above_zero)]
+    lookback: Option<Duration>,
+    /// The longest that a query may take [default: 2m]
+    #[arg(long = "query.timeout", value_name = "DURATION", value_parser = above_zero)]
+    timeout: Option<Duration>,
+    /// Samples that one query may hold at once [default: 50000000]
+    #[arg(long = "query.max-samples", value_name = "NUMBER", value_parser = at_least_one)]
+    max_samples: Option<usize>,
+    /// Queries that run at once [default: 20]
+    #[arg(long = "query.max-concurrency", value_name = "NUMBER", value_parser = at_least_one)]
+    max_concurrency: Option<usize>,
+}
+
+fn above_zero(text: &str) -> Result<Duration, String> {
+    match parse_prometheus(text) {
+        Ok(duration) if duration.is_zero() => Err("must be above zero".to_owned()),
+        Ok(duration) => Ok(duration),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("must be above zero".to_owned()),
+        Ok(number) => Ok(number),
+        Err(error) => Err(format!("no number: {error}")),
+    }
 }
 
 /// Starts the host, says where it listens, and runs until SIGINT or SIGTERM; SIGHUP loads the configuration anew.
@@ -52,6 +91,13 @@ pub async fn run(args: ServeArgs) -> Outcome {
         prometheus: args.prometheus_config,
         alertmanager: args.alertmanager_config,
         rules: args.rules,
+        promql: PromqlFlags {
+            features: args.features.enable_feature,
+            lookback: args.query.lookback,
+            timeout: args.query.timeout,
+            max_samples: args.query.max_samples,
+            max_concurrency: args.query.max_concurrency,
+        },
     };
     if sources.is_empty() {
         anyhow::bail!(

@@ -28,6 +28,8 @@ pub(super) struct BellwetherYaml {
     pub(super) log_rules: Vec<Spanned<LogRuleConfig>>,
     /// Drop-in plugins.
     pub(super) plugins: PluginsYaml,
+    /// How expressions are evaluated.
+    pub(super) promql: super::promql::PromqlYaml,
     /// How long samples are kept.
     pub(super) storage: StorageYaml,
 }

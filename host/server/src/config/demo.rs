@@ -8,7 +8,7 @@ use bellwether_devices::{DeviceSet, sim};
 use bellwether_model::yaml::YamlError;
 use bellwether_model::{Labels, Timestamp};
 
-use super::{ConfigErrors, Configuration, RuleFiles, SourceFile};
+use super::{ConfigErrors, Configuration, PromqlSettings, RuleFiles, SourceFile};
 
 const RULES: (&str, &str) = ("examples/demo/rules.yml", include_str!("../../../../examples/demo/rules.yml"));
 const ROUTING: (&str, &str) =
@@ -36,6 +36,7 @@ pub(super) fn configuration(now: Timestamp) -> Result<Configuration, ConfigError
         alerting_folder: PathBuf::new(),
         devices,
         plugin_dir: None,
+        promql: PromqlSettings::default(),
         retention: RETENTION,
         notes: Vec::new(),
         files: vec![file(RULES), file(ROUTING)],

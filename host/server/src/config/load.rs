@@ -75,6 +75,9 @@ fn put_together(
     let devices = DeviceSet::check(&own.yaml.devices, &own.yaml.log_rules)
         .map_err(|error| error.in_file(&own.name, &own.text))?;
     let retention = own.retention()?;
+    let place = (own.name.as_str(), own.text.as_str());
+    let mut promql = own.yaml.promql.check(&sources.promql, place, &mut loader.notes)?;
+    promql.engine.subquery_step = global.evaluation_interval;
     let mut rule_files = RuleFiles::default();
     for glob in &sources.rules {
         rule_files.add_flag(glob);
@@ -103,6 +106,7 @@ fn put_together(
         alerting_folder,
         devices,
         plugin_dir: own.yaml.plugins.dir.as_ref().map(|dir| own.folder.join(dir)),
+        promql,
         retention,
         notes: std::mem::take(&mut loader.notes),
         prometheus_yaml: secrets::mask(if prometheus.name.is_empty() { &own.text } else { &prometheus.text }),

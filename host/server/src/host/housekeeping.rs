@@ -53,7 +53,7 @@ async fn take_in_plugins(host: Arc<Host>) {
         };
         host.journal.note(Entry::new(now, Kind::Plugin, text));
     }
-    host.engine.store(Arc::new(plugins::engine(&host.plugins)));
+    host.engine.store(Arc::new(plugins::engine(&host.plugins, host.config().promql.engine.clone())));
     if let Err(error) = host.rebuild_receivers().await {
         error!(error = format!("{error:#}"), "receivers not rebuilt after a change of plugins");
     }

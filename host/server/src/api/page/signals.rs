@@ -125,7 +125,7 @@ fn evaluate(host: &Host, text: &str, now: Timestamp, budget: &Budget<'_>) -> Opt
     let engine = engine.with_options(options);
     let query = engine.prepare(text).ok()?;
     let range = Range { start: now - step * (SIGNAL_POINTS - 1), end: now, step };
-    let limits = Limits { cancelled: &|| budget.is_spent() };
+    let limits = Limits { cancelled: &|| budget.is_spent(), ..Limits::NONE };
     let answer = engine.range_within(&query, host.store.as_ref(), range, limits).ok()?;
     let floats = |series: RangeSeries| Series { labels: series.labels, samples: series.floats };
     match answer.value {

@@ -2,10 +2,13 @@
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bellwether_model::number::{General, Plain};
 use bellwether_model::{FloatHistogram, Labels, Sample, Timestamp};
-use bellwether_promql::{Answer, InstantSample, RangeSeries, SampleValue, Value};
-use serde::ser::{SerializeSeq, SerializeTuple};
+use bellwether_promql::{InstantSample, RangeSeries, SampleValue, Value};
+use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
+
+use super::statistics::StatsJson;
 
 /// Annotations of each sort that an answer holds at most, as Prometheus 3.
 const MAX_ANNOTATIONS: usize = 10;
@@ -26,11 +29,10 @@ impl<T: Serialize> Success<T> {
     pub const fn new(data: T) -> Self {
         Self { status: "success", data, warnings: Vec::new(), infos: Vec::new() }
     }
-}
 
-impl Success<ValueJson> {
-    /// The result of a query with its annotations.
-    pub fn of_answer(answer: Answer) -> Self {
+    /// With remarks, of which the first ones are told.
+    #[must_use]
+    pub fn remarked(self, warnings: Vec<String>, infos: Vec<String>) -> Self {
         let capped = |mut texts: Vec<String>, what: &str| {
             if texts.len() > MAX_ANNOTATIONS {
                 let more = texts.len() - MAX_ANNOTATIONS;
@@ -39,11 +41,7 @@ impl Success<ValueJson> {
             }
             texts
         };
-        Self {
-            warnings: capped(answer.warnings, "warning"),
-            infos: capped(answer.infos, "info"),
-            ..Self::new(ValueJson(answer.value))
-        }
+        Self { warnings: capped(warnings, "warning"), infos: capped(infos, "info"), ..self }
     }
 }
 
@@ -62,6 +60,8 @@ pub enum ApiError {
     Execution(String),
     /// It takes too long: 503.
     Timeout(String),
+    /// Whoever asked has gone: 499, as nginx has it.
+    Canceled(String),
     /// There is no such thing: 404.
     NotFound(String),
     /// The host failed: 500. The cause is in the log.
@@ -81,11 +81,16 @@ impl IntoResponse for ApiError {
             Self::BadData(error) => (StatusCode::BAD_REQUEST, "bad_data", error),
             Self::Execution(error) => (StatusCode::UNPROCESSABLE_ENTITY, "execution", error),
             Self::Timeout(error) => (StatusCode::SERVICE_UNAVAILABLE, "timeout", error),
+            Self::Canceled(error) => (client_closed_request(), "canceled", error),
             Self::NotFound(error) => (StatusCode::NOT_FOUND, "not_found", error),
             Self::Internal(error) => (StatusCode::INTERNAL_SERVER_ERROR, "internal", error),
         };
         json(code, &Failure { status: "error", error_type, error })
     }
+}
+
+fn client_closed_request() -> StatusCode {
+    StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST)
 }
 
 /// A JSON response.
@@ -99,30 +104,39 @@ pub fn json(code: StatusCode, body: &impl Serialize) -> Response {
     }
 }
 
-/// A query's value as Prometheus writes it.
+/// A query's value as Prometheus writes it, and what it took where that was asked for.
 #[derive(Debug)]
-pub struct ValueJson(pub Value);
+pub(super) struct QueryJson {
+    /// The value.
+    pub(super) value: Value,
+    /// What it took.
+    pub(super) stats: Option<StatsJson>,
+}
 
-impl Serialize for ValueJson {
+impl Serialize for QueryJson {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
-        struct Typed<T> {
+        struct Typed<'a, T> {
             result_type: &'static str,
             result: T,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            stats: Option<&'a StatsJson>,
         }
-        match &self.0 {
+        let stats = self.stats.as_ref();
+        match &self.value {
             Value::Scalar(sample) => {
-                Typed { result_type: "scalar", result: Point::from(sample) }.serialize(serializer)
+                let result = (Seconds(sample.at), format_value(sample.value));
+                Typed { result_type: "scalar", result, stats }.serialize(serializer)
             }
             Value::String { at, text } => {
-                Typed { result_type: "string", result: (Seconds(*at), text) }.serialize(serializer)
+                Typed { result_type: "string", result: (Seconds(*at), text), stats }.serialize(serializer)
             }
             Value::Vector(samples) => {
-                Typed { result_type: "vector", result: Rows(samples) }.serialize(serializer)
+                Typed { result_type: "vector", result: Rows(samples), stats }.serialize(serializer)
             }
             Value::Matrix(series) => {
-                Typed { result_type: "matrix", result: Rows(series) }.serialize(serializer)
+                Typed { result_type: "matrix", result: Rows(series), stats }.serialize(serializer)
             }
         }
     }
@@ -185,11 +199,11 @@ impl Serialize for HistogramPoint<'_> {
             buckets: Vec<(u8, String, String, String)>,
         }
         let buckets = self.1.api_buckets().into_iter().map(|(boundaries, lower, upper, count)| {
-            (boundaries, format_value(lower), format_value(upper), format_value(count))
+            (boundaries, sample_text(lower), sample_text(upper), sample_text(count))
         });
         let body = Body {
-            count: format_value(self.1.count),
-            sum: format_value(self.1.sum),
+            count: sample_text(self.1.count),
+            sum: sample_text(self.1.sum),
             buckets: buckets.collect(),
         };
         (Seconds(self.0), body).serialize(serializer)
@@ -208,10 +222,7 @@ impl From<&Sample> for Point {
 
 impl Serialize for Point {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut pair = serializer.serialize_tuple(2)?;
-        pair.serialize_element(&Seconds(self.0.at))?;
-        pair.serialize_element(&format_value(self.0.value))?;
-        pair.end()
+        (Seconds(self.0.at), sample_text(self.0.value)).serialize(serializer)
     }
 }
 
@@ -230,15 +241,19 @@ impl Serialize for Seconds {
     }
 }
 
-/// A sample's value as Prometheus writes it: Go's shortest form without exponent.
-pub fn format_value(value: f64) -> String {
-    if value.is_nan() {
-        "NaN".to_owned()
-    } else if value.is_infinite() {
-        if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned()
-    } else {
-        value.to_string()
+/// A number in a vector, matrix or histogram: with an exponent where it is tiny or huge, as in Prometheus; scalars never
+/// have one.
+fn sample_text(value: f64) -> String {
+    let size = value.abs();
+    if !value.is_finite() || size == 0.0 || (1e-6..1e21).contains(&size) {
+        return format_value(value);
     }
+    General(value).to_string()
+}
+
+/// A number as Prometheus writes it outside of samples: Go's shortest form without exponent.
+pub fn format_value(value: f64) -> String {
+    Plain(value).to_string()
 }
 
 #[cfg(test)]
@@ -246,7 +261,7 @@ mod tests {
     use super::*;
 
     fn text(value: Value) -> String {
-        serde_json::to_string(&ValueJson(value)).unwrap()
+        serde_json::to_string(&QueryJson { value, stats: None }).unwrap()
     }
 
     #[test]
@@ -260,5 +275,30 @@ mod tests {
         assert_eq!(text(Value::Vector(vec![])), r#"{"resultType":"vector","result":[]}"#);
         let whole = Sample::new(Timestamp::from_millis(5000), f64::NAN);
         assert_eq!(text(Value::Scalar(whole)), r#"{"resultType":"scalar","result":[5,"NaN"]}"#);
+    }
+
+    #[test]
+    fn only_samples_have_exponents() {
+        for (value, written) in [
+            (1e-7, "1e-07"),
+            (-1.25e-300, "-1.25e-300"),
+            (1e-6, "0.000001"),
+            (1e20, "100000000000000000000"),
+            (1e21, "1e+21"),
+            (0.0, "0"),
+            (f64::NEG_INFINITY, "-Inf"),
+        ] {
+            assert_eq!(sample_text(value), written);
+        }
+        let tiny = Sample::new(Timestamp::from_millis(0), 1e-7);
+        assert_eq!(text(Value::Scalar(tiny)), r#"{"resultType":"scalar","result":[0,"0.0000001"]}"#);
+    }
+
+    #[test]
+    fn only_the_first_remarks_are_told() {
+        let warnings = (0..12).map(|number| number.to_string()).collect();
+        let success = Success::new(()).remarked(warnings, Vec::new());
+        assert_eq!(success.warnings.len(), 11);
+        assert_eq!(success.warnings[10], "2 more warning annotations omitted");
     }
 }

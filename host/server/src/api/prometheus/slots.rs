@@ -9,9 +9,6 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
-/// Queries that run at once, as Prometheus' `--query.max-concurrency`; more wait within their own time.
-const MAX_CONCURRENT: usize = 20;
-
 /// Why a query has no result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum SlotError {
@@ -19,7 +16,7 @@ pub(super) enum SlotError {
     #[error("query timed out in query queue")]
     Queue,
     /// The time was over while it ran; it has been told to end.
-    #[error("query timed out in query execution")]
+    #[error("query timed out in expression evaluation")]
     Execution,
     /// It panicked.
     #[error("the query failed inside the engine; see the log")]
@@ -30,9 +27,10 @@ pub(super) enum SlotError {
 #[derive(Debug, Clone)]
 pub(super) struct QuerySlots(Arc<Semaphore>);
 
-impl Default for QuerySlots {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(MAX_CONCURRENT)))
+impl QuerySlots {
+    /// That many at once; more wait within their own time.
+    pub(super) fn new(max_concurrent: usize) -> Self {
+        Self(Arc::new(Semaphore::new(max_concurrent.min(Semaphore::MAX_PERMITS))))
     }
 }
 
@@ -78,10 +76,11 @@ mod tests {
     use super::*;
 
     const LONG: Duration = Duration::from_secs(3600);
+    const MAX_CONCURRENT: usize = 3;
 
     #[tokio::test]
     async fn a_query_ends_when_its_client_hangs_up() {
-        let slots = QuerySlots::default();
+        let slots = QuerySlots::new(MAX_CONCURRENT);
         let (began, begun) = oneshot::channel();
         let (ended, end) = oneshot::channel();
         let client = tokio::spawn({
@@ -105,7 +104,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_query_waits_for_a_slot_no_longer_than_its_time() {
-        let slots = QuerySlots::default();
+        let slots = QuerySlots::new(MAX_CONCURRENT);
         let all = Arc::clone(&slots.0).acquire_many_owned(MAX_CONCURRENT as u32).await.unwrap();
         assert_eq!(slots.run(Duration::ZERO, |_| 1).await, Err(SlotError::Queue));
         drop(all);
@@ -114,7 +113,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_gives_its_slot_back() {
-        let slots = QuerySlots::default();
+        let slots = QuerySlots::new(MAX_CONCURRENT);
         let panicked = slots.run(LONG, |_| panic!("as a broken engine would")).await;
         assert_eq!(panicked, Err::<(), _>(SlotError::Panicked));
         assert_eq!(slots.0.available_permits(), MAX_CONCURRENT);
