@@ -235,6 +235,10 @@ impl fmt::Display for Quoted<'_> {
                 '\n' => f.write_str("\\n")?,
                 '\r' => f.write_str("\\r")?,
                 '\t' => f.write_str("\\t")?,
+                '\x07' => f.write_str("\\a")?,
+                '\x08' => f.write_str("\\b")?,
+                '\x0b' => f.write_str("\\v")?,
+                '\x0c' => f.write_str("\\f")?,
                 c if c.is_ascii_control() => write!(f, "\\x{:02x}", u32::from(c))?,
                 c => write!(f, "{c}")?,
             }

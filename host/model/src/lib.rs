@@ -8,6 +8,7 @@ pub mod detector;
 pub mod device;
 pub mod duration;
 pub mod exposition;
+pub mod go_regex;
 pub mod histogram;
 pub mod labels;
 pub mod matcher;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use regex::{Regex, RegexBuilder};
 
+use crate::go_regex::{self, GoRegexError};
 use crate::labels::{Labels, Quoted, is_classic_label_name};
 
 /// Compiled size that one matcher's regular expression may take; a larger one is refused.
@@ -60,7 +61,31 @@ pub enum RegexDialect {
 pub struct RegexError {
     value: String,
     #[source]
-    source: regex::Error,
+    source: RegexProblem,
+}
+
+/// What is wrong with a regular expression.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum RegexProblem {
+    /// Go would not take it.
+    #[error(transparent)]
+    Syntax(#[from] GoRegexError),
+    /// It is too large, or something that Go takes and we do not.
+    #[error("{}", in_one_line(.0))]
+    Compile(#[from] regex::Error),
+}
+
+impl RegexError {
+    /// What is wrong, in one line and without the expression.
+    pub fn problem(&self) -> &RegexProblem {
+        &self.source
+    }
+}
+
+/// The last line of what the compiler says; the lines before show the place, which is of no use on one line.
+fn in_one_line(error: &regex::Error) -> String {
+    let text = error.to_string();
+    text.lines().last().unwrap_or_default().trim_start_matches("error: ").trim_end_matches('.').to_owned()
 }
 
 /// A condition on one label. An absent label is the same as an empty one, as in Prometheus.
@@ -125,13 +150,15 @@ impl Matcher {
     }
 }
 
-/// Compiles a regular expression that has to match a whole value.
+/// Compiles a regular expression, written as in Go, that has to match a whole value.
 pub fn compile_anchored(pattern: &str, dialect: RegexDialect) -> Result<Regex, RegexError> {
-    RegexBuilder::new(&format!("^(?:{pattern})$"))
-        .dot_matches_new_line(dialect == RegexDialect::Prometheus)
-        .size_limit(MAX_REGEX_BYTES)
-        .build()
-        .map_err(|source| RegexError { value: pattern.to_owned(), source })
+    let compile = || -> Result<Regex, RegexProblem> {
+        let translated = go_regex::translate(pattern)?;
+        let mut builder = RegexBuilder::new(&format!("^(?:{translated})$"));
+        builder.dot_matches_new_line(dialect == RegexDialect::Prometheus).size_limit(MAX_REGEX_BYTES);
+        Ok(builder.build()?)
+    };
+    compile().map_err(|source| RegexError { value: pattern.to_owned(), source })
 }
 
 /// Whether a label set passes all matchers.

@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bellwether_model::Timestamp;
+use bellwether_model::labels::Quoted;
 use bellwether_model::number::{General, TwoDigits};
 use rustc_hash::FxHashMap;
 
@@ -120,11 +121,11 @@ impl fmt::Display for Remark {
                 General(*cap)
             ),
             Self::BadBucketLabel { label, metric } => {
-                write!(f, "bucket label \"le\" is missing or has a malformed value of {label:?}")?;
+                write!(f, "bucket label \"le\" is missing or has a malformed value of {}", Quoted(label))?;
                 for_metric(f, metric)
             }
             Self::MixedFloatsHistograms(metric) => {
-                write!(f, "encountered a mix of histograms and floats for metric name {metric:?}")
+                write!(f, "encountered a mix of histograms and floats for metric name {}", Quoted(metric))
             }
             Self::MixedFloatsHistogramsInAggregation => {
                 f.write_str("encountered a mix of histograms and floats for aggregation")
@@ -134,12 +135,15 @@ impl fmt::Display for Remark {
                 for_metric(f, metric)
             }
             Self::NotCounter(metric) => {
-                write!(f, "this native histogram metric is not a counter: {metric:?}")
+                write!(f, "this native histogram metric is not a counter: {}", Quoted(metric))
             }
-            Self::NotGauge(metric) => write!(f, "this native histogram metric is not a gauge: {metric:?}"),
+            Self::NotGauge(metric) => {
+                write!(f, "this native histogram metric is not a gauge: {}", Quoted(metric))
+            }
             Self::MixedExponentialCustom(metric) => write!(
                 f,
-                "vector contains a mix of histograms with exponential and custom buckets schemas for metric name {metric:?}"
+                "vector contains a mix of histograms with exponential and custom buckets schemas for metric name {}",
+                Quoted(metric)
             ),
             Self::IncompatibleBucketLayout(operator) => {
                 write!(f, "incompatible bucket layout encountered for binary operator {operator}")
@@ -152,11 +156,13 @@ impl fmt::Display for Remark {
             }
             Self::StartTimeOverlap(metric) => write!(
                 f,
-                "sample has start time that overlaps with previous sample timestamp for metric {metric:?}"
+                "sample has start time that overlaps with previous sample timestamp for metric {}",
+                Quoted(metric)
             ),
             Self::PossibleNonCounter(metric) => write!(
                 f,
-                "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {metric:?}"
+                "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {}",
+                Quoted(metric)
             ),
             Self::ForcedMonotonicity { metric, .. } => {
                 f.write_str(
@@ -172,7 +178,8 @@ impl fmt::Display for Remark {
             Self::HistogramIgnoredInAggregation(by) => write!(f, "ignored histogram in {by} aggregation"),
             Self::HistogramsIgnoredInMixedRange(metric) => write!(
                 f,
-                "ignored histograms in a range containing both floats and histograms for metric name {metric:?}"
+                "ignored histograms in a range containing both floats and histograms for metric name {}",
+                Quoted(metric)
             ),
             Self::QuantileOfNanIsNan(metric) => {
                 f.write_str("input to histogram_quantile has NaN observations, result is NaN")?;
@@ -196,7 +203,7 @@ impl fmt::Display for Remark {
 }
 
 fn for_metric(f: &mut fmt::Formatter<'_>, metric: &str) -> fmt::Result {
-    if metric.is_empty() { Ok(()) } else { write!(f, " for metric name {metric:?}") }
+    if metric.is_empty() { Ok(()) } else { write!(f, " for metric name {}", Quoted(metric)) }
 }
 
 /// All annotations of one evaluation.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bellwether_model::labels::METRIC_NAME;
+use bellwether_model::matcher::RegexProblem;
 use bellwether_model::{MatchOp, Matcher, RegexDialect};
 
 use crate::ast::{Expr, Extension, NodeId, Selector, Shift, Span, ValueType};
@@ -76,14 +77,15 @@ impl Parser<'_> {
         }
         let value = unquote(value.slice(self.text));
         Matcher::new(label, op, value.as_str(), RegexDialect::Prometheus).map_err(|error| {
-            self.fault(span, format!("error parsing regexp: {}: `{value}`", regex_problem(&error)))
+            self.fault(
+                span,
+                match error.problem() {
+                    RegexProblem::Syntax(problem) => format!("error parsing regexp: {problem}"),
+                    problem @ RegexProblem::Compile(_) => {
+                        format!("error parsing regexp: {problem}: `{value}`")
+                    }
+                },
+            )
         })
     }
-}
-
-/// The last line of what the compiler says; the lines before show the place, which is of no use on one line.
-fn regex_problem(error: &dyn std::error::Error) -> String {
-    let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-    let last = cause.lines().last().unwrap_or_default();
-    last.trim_start_matches("error: ").trim_end_matches('.').to_owned()
 }

@@ -1,9 +1,8 @@
-//! Go's regular expressions on top of the `regex` crate.
-//!
-//! The two share their syntax; in Go, `\d \s \w \b` mean ASCII only, so these are rewritten.
+//! The functions of templates that take regular expressions.
 
 use std::collections::HashMap;
 
+use bellwether_model::go_regex::translate;
 use regex::{Captures, Regex, RegexBuilder};
 
 use super::{Env, MAX_OUTPUT_BYTES, bounded, too_long};
@@ -27,28 +26,13 @@ impl Env<'_> {
             return Ok(known.clone());
         }
         self.spend(COMPILE_STEPS)?;
-        let compiled = RegexBuilder::new(&ascii_classes(pattern)).size_limit(MAX_PATTERN_BYTES).build();
-        let compiled = compiled.map_err(|error| go_error(pattern, &error))?;
+        let translated = translate(pattern).map_err(|error| format!("error parsing regexp: {error}"))?;
+        let compiled = RegexBuilder::new(&translated).size_limit(MAX_PATTERN_BYTES).build();
+        let compiled =
+            compiled.map_err(|_| format!("error parsing regexp: expression too large: `{pattern}`"))?;
         self.patterns.0.insert(pattern.to_owned(), compiled.clone());
         Ok(compiled)
     }
-}
-
-/// The most common mistakes in Go's words.
-fn go_error(pattern: &str, error: &regex::Error) -> String {
-    let text = error.to_string();
-    let reason = text.lines().last().unwrap_or("").trim_start_matches("error: ");
-    let (what, part) = match reason {
-        "unclosed group" => ("missing closing )", pattern),
-        "unclosed character class" => {
-            ("missing closing ]", pattern.rfind('[').map_or(pattern, |at| &pattern[at..]))
-        }
-        "unopened group" => ("unexpected )", pattern),
-        "repetition operator missing expression" => ("missing argument to repetition operator", pattern),
-        _ if matches!(error, regex::Error::CompiledTooBig(_)) => ("expression too large", pattern),
-        reason => (reason, pattern),
-    };
-    format!("error parsing regexp: {what}: `{part}`")
 }
 
 /// `match`: whether a pattern occurs in a text.
@@ -109,75 +93,6 @@ fn group_name(rest: &str) -> Option<(&str, &str)> {
     let (name, after) = body.split_at(length);
     let after = if braced { after.strip_prefix('}')? } else { after };
     (!name.is_empty()).then_some((name, after))
-}
-
-/// Writes Perl classes out, as they mean ASCII in Go.
-fn ascii_classes(pattern: &str) -> String {
-    let mut out = String::with_capacity(pattern.len());
-    let mut chars = pattern.chars().peekable();
-    let mut in_class = false;
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' => {
-                let Some(escaped) = chars.next() else {
-                    out.push('\\');
-                    break;
-                };
-                push_escape(&mut out, escaped, in_class);
-            }
-            '[' if !in_class => {
-                in_class = true;
-                out.push('[');
-                // A bracket right at the begin of a class stands for itself.
-                if chars.next_if_eq(&'^').is_some() {
-                    out.push('^');
-                }
-                if chars.next_if_eq(&']').is_some() {
-                    out.push_str("\\]");
-                }
-            }
-            '[' if chars.peek() == Some(&':') => {
-                out.push('[');
-                for c in chars.by_ref() {
-                    out.push(c);
-                    if c == ']' {
-                        break;
-                    }
-                }
-            }
-            '[' => out.push_str("\\["),
-            ']' if in_class => {
-                in_class = false;
-                out.push(']');
-            }
-            // Set operations of the regex crate, plain characters in Go.
-            '&' | '~' if in_class => out.extend(['\\', c]),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-fn push_escape(out: &mut String, escaped: char, in_class: bool) {
-    let set = match escaped {
-        'd' | 'D' => "0-9",
-        's' | 'S' => "\\t\\n\\x0c\\r ",
-        'w' | 'W' => "0-9A-Za-z_",
-        'b' | 'B' if !in_class => {
-            out.push_str(if escaped == 'b' { "(?-u:\\b)" } else { "(?-u:\\B)" });
-            return;
-        }
-        _ => {
-            out.extend(['\\', escaped]);
-            return;
-        }
-    };
-    let negated = if escaped.is_ascii_uppercase() { "^" } else { "" };
-    if in_class && negated.is_empty() {
-        out.push_str(set);
-    } else {
-        out.extend(["[", negated, set, "]"]);
-    }
 }
 
 #[cfg(test)]
