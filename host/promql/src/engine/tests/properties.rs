@@ -124,13 +124,13 @@ fn close(a: &SampleValue, b: &SampleValue) -> bool {
         (SampleValue::Float(a), SampleValue::Float(b)) => near(*a, *b),
         (SampleValue::Histogram(a), SampleValue::Histogram(b)) => {
             let (a_buckets, b_buckets) = (a.api_buckets(), b.api_buckets());
-            let same = |(a, b): (&(u8, f64, f64, f64), &(u8, f64, f64, f64))| {
-                (a.0, a.1, a.2) == (b.0, b.1, b.2) && near(a.3, b.3)
+            let bounds = |buckets: &[(u8, f64, f64, f64)]| -> Vec<(u8, f64, f64)> {
+                buckets.iter().map(|&(kind, lower, upper, _)| (kind, lower, upper)).collect()
             };
             near(a.sum, b.sum)
                 && near(a.count, b.count)
-                && a_buckets.len() == b_buckets.len()
-                && a_buckets.iter().zip(&b_buckets).all(same)
+                && bounds(&a_buckets) == bounds(&b_buckets)
+                && a_buckets.iter().zip(&b_buckets).all(|(a, b)| near(a.3, b.3))
         }
         _ => false,
     }
