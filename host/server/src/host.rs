@@ -292,7 +292,11 @@ impl Wiring {
         let appender = sink::MeteredAppender::new(Arc::clone(&self.store), Arc::clone(&telemetry));
         let rules = RuleGroups::new(
             EvaluationDeps {
-                evaluator: EngineEvaluator::new(Arc::clone(&self.engine), Arc::clone(&self.store) as _),
+                evaluator: EngineEvaluator::new(
+                    Arc::clone(&self.engine),
+                    Arc::clone(&self.store) as _,
+                    configuration.promql.timeout,
+                ),
                 appender: Arc::clone(&appender) as _,
                 state: durable,
                 routing: routing.clone(),

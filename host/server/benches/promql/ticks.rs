@@ -60,7 +60,8 @@ pub(crate) fn bench(criterion: &mut Criterion) {
         let specs = parse_rule_file("bench.yml", &text, &engine.load(), interval).expect("a valid rule file");
         let mut groups: Vec<Group> =
             specs.into_iter().map(|spec| Group::new(spec, Schedule::aligned(interval))).collect();
-        let evaluator = EngineEvaluator::new(engine, Arc::clone(&fleet.store) as Arc<dyn Queryable>);
+        let samples = Arc::clone(&fleet.store) as Arc<dyn Queryable>;
+        let evaluator = EngineEvaluator::new(engine, samples, Duration::from_secs(120));
         let env = GroupEnv {
             evaluator: &evaluator,
             appender: fleet.store.as_ref(),

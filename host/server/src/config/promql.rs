@@ -76,7 +76,7 @@ pub(super) struct PromqlYaml {
     max_series: Option<Spanned<usize>>,
     /// What intermediate results of one query may take; `2GB` unless given.
     max_memory: Option<Spanned<ByteSize>>,
-    /// The longest that a query of the API may take; `2m` unless given.
+    /// The longest that a query or the expression of a rule may take; `2m` unless given.
     timeout: Option<Spanned<PromDuration>>,
     /// Queries of the API that run at once; 20 unless given.
     max_concurrency: Option<Spanned<usize>>,
@@ -102,7 +102,7 @@ pub struct PromqlFlags {
 pub struct PromqlSettings {
     /// For rules and queries.
     pub engine: EngineOptions,
-    /// The longest that a query of the API may take.
+    /// The longest that a query or the expression of a rule may take.
     pub timeout: Duration,
     /// Queries of the API that run at once.
     pub max_concurrency: usize,

@@ -1,17 +1,21 @@
 //! Rule expressions through our own engine over our own samples.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bellwether_model::{Labels, Queryable, Timestamp};
-use bellwether_promql::{Answer, Engine, InstantSample, Limits, Query, SampleValue, Tick, Value};
+use bellwether_promql::{Answer, Engine, EvalError, InstantSample, Limits, Query, SampleValue, Tick, Value};
 use bellwether_rules::{Evaluator, RuleError};
+
+use crate::clock::stopwatch;
 
 /// Evaluates with an engine over a store.
 #[derive(Clone)]
 pub struct EngineEvaluator {
     engine: Arc<ArcSwap<Engine>>,
     samples: Arc<dyn Queryable>,
+    timeout: Duration,
     /// The tick that some group is at, for other groups at the same time.
     current: Arc<Mutex<Weak<Tick>>>,
 }
@@ -23,9 +27,10 @@ impl std::fmt::Debug for EngineEvaluator {
 }
 
 impl EngineEvaluator {
-    /// An engine, which may be exchanged when plugins change, with the samples that it looks at.
-    pub fn new(engine: Arc<ArcSwap<Engine>>, samples: Arc<dyn Queryable>) -> Self {
-        Self { engine, samples, current: Arc::default() }
+    /// An engine, which may be exchanged when plugins change, with the samples that it looks at and the longest that one
+    /// evaluation may take.
+    pub fn new(engine: Arc<ArcSwap<Engine>>, samples: Arc<dyn Queryable>, timeout: Duration) -> Self {
+        Self { engine, samples, timeout, current: Arc::default() }
     }
 }
 
@@ -41,8 +46,15 @@ impl Evaluator for EngineEvaluator {
     }
 
     fn evaluate(&self, query: &Query, tick: &Tick) -> Result<Vec<InstantSample>, RuleError> {
-        let answer = self.engine.load().instant_in(tick, query, self.samples.as_ref(), Limits::NONE);
-        answer.map_err(|error| error.to_string()).and_then(into_vector).map_err(RuleError::Query)
+        let stopwatch = stopwatch();
+        let is_over = || stopwatch() > self.timeout;
+        let limits = Limits { cancelled: &is_over, ..Limits::NONE };
+        let answer = self.engine.load().instant_in(tick, query, self.samples.as_ref(), limits);
+        let answer = answer.map_err(|error| match error {
+            EvalError::Cancelled => "query timed out in expression evaluation".to_owned(),
+            error => error.to_string(),
+        });
+        answer.and_then(into_vector).map_err(RuleError::Query)
     }
 
     fn evaluate_text(&self, expression: &str, at: Timestamp) -> Result<Vec<(Labels, f64)>, String> {
@@ -63,5 +75,20 @@ fn into_vector(answer: Answer) -> Result<Vec<InstantSample>, String> {
             value: SampleValue::Float(sample.value),
         }]),
         Value::String { .. } | Value::Matrix(_) => Err("rule result is not a vector or scalar".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bellwether_promql::testing::MemoryStore;
+
+    use super::*;
+
+    #[test]
+    fn a_rule_that_takes_too_long_fails() {
+        let engine = Arc::new(ArcSwap::from_pointee(Engine::default()));
+        let evaluator = EngineEvaluator::new(engine, Arc::<MemoryStore>::default(), Duration::ZERO);
+        let error = evaluator.evaluate_text("sum(up)", Timestamp::UNIX_EPOCH).unwrap_err();
+        assert_eq!(error, "query timed out in expression evaluation");
     }
 }

@@ -58,7 +58,11 @@ impl World {
         let routing = routing(&state, &clock, &tasks);
         let engine = Arc::new(ArcSwap::from_pointee(engine()));
         let deps = EvaluationDeps {
-            evaluator: EngineEvaluator::new(engine, Arc::<MemoryStore>::default() as _),
+            evaluator: EngineEvaluator::new(
+                engine,
+                Arc::<MemoryStore>::default() as _,
+                Duration::from_secs(120),
+            ),
             appender: Arc::clone(&samples) as _,
             state: Arc::clone(&state) as _,
             routing: routing.clone(),
