@@ -66,6 +66,8 @@ pub(super) struct Evaluator<'a> {
     pub(super) engine: &'a Engine,
     pub(super) query: &'a Query,
     pub(super) scope: Scope<'a>,
+    /// Writes of the tick before the evaluation began.
+    writes_before: u64,
     /// Milliseconds of the lengths that had to be computed, by number.
     lengths: Vec<i64>,
     pub(super) budget: Budget,
@@ -82,6 +84,7 @@ impl<'a> Evaluator<'a> {
         Ok(Self {
             engine,
             query,
+            writes_before: scope.tick.map_or(0, Tick::writes),
             lengths,
             budget: Budget::new(options.max_samples, options.max_bytes),
             annotations: RefCell::default(),
@@ -148,7 +151,7 @@ impl<'a> Evaluator<'a> {
         match (value, self.sharing_tick(id, steps)) {
             (Evaluated::Vector(Held::Own(vector)), Some(tick)) => {
                 let vector = Arc::new(vector);
-                tick.keep(self.plan(id), Arc::clone(&vector));
+                tick.keep(self.plan(id), Arc::clone(&vector), self.writes_before);
                 Evaluated::Vector(Held::Shared(vector))
             }
             (value, _) => value,

@@ -279,6 +279,25 @@ fn a_selector_is_read_once_for_all_steps() {
 }
 
 #[test]
+fn a_value_is_not_kept_when_another_group_writes_meanwhile() {
+    let store = Counting(store(&[("t", &[], &[80.0; 60])]), Mutex::new(0));
+    let engine = Engine::default();
+    let [first, second] = ["t > 70", "t > 75"].map(|text| engine.prepare(text).unwrap());
+    let tick = Tick::new(at(10));
+    // Asked during the evaluation, and so able to write then: only before the value is there, not once it is kept.
+    let write = || {
+        if *store.1.lock().unwrap() == 0 {
+            tick.wrote("t");
+        }
+        false
+    };
+    engine.instant_in(&tick, &first, &store, Limits { cancelled: &write, ..Limits::NONE }).unwrap();
+    assert_eq!(store.reads(), 1);
+    engine.instant_in(&tick, &second, &store, Limits::NONE).unwrap();
+    assert_eq!(store.reads(), 1);
+}
+
+#[test]
 fn what_queries_of_a_tick_have_in_common_is_evaluated_once() {
     let store = Counting(store(&[("t", &[], &[80.0; 60]), ("u", &[], &[1.0; 60])]), Mutex::new(0));
     let engine = Engine::default();

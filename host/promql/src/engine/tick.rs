@@ -26,6 +26,8 @@ struct Kept {
     names: FxHashSet<Arc<str>>,
     /// Whether some value can depend on any metric.
     on_any: bool,
+    /// How often something was written.
+    writes: u64,
 }
 
 impl Tick {
@@ -42,6 +44,7 @@ impl Tick {
     /// Forgets the values that depend on a metric of this name, since new samples of it were written.
     pub fn wrote(&self, name: &str) {
         let mut kept = self.kept();
+        kept.writes += 1;
         if !kept.on_any && !kept.names.contains(name) {
             return;
         }
@@ -52,12 +55,22 @@ impl Tick {
         kept.on_any = false;
     }
 
+    /// How often something was written so far.
+    pub(super) fn writes(&self) -> u64 {
+        self.kept().writes
+    }
+
     pub(super) fn value(&self, node: &PlanNode) -> Option<Arc<Vector>> {
         self.kept().values.get(&node.number).map(|(_, vector)| Arc::clone(vector))
     }
 
-    pub(super) fn keep(&self, node: &PlanNode, vector: Arc<Vector>) {
+    /// Keeps a value whose evaluation began after so many writes. One that another group has written into since may be
+    /// of before or after, and is not kept.
+    pub(super) fn keep(&self, node: &PlanNode, vector: Arc<Vector>, writes: u64) {
         let mut kept = self.kept();
+        if kept.writes != writes {
+            return;
+        }
         match &node.names {
             Some(names) => kept.names.extend(names.iter().cloned()),
             None => kept.on_any = true,
