@@ -207,7 +207,6 @@ impl<'p> Translator<'p> {
         if let Some(quoted) = rest.strip_prefix("\\Q") {
             let text = quoted.find("\\E").map_or(quoted, |end| &quoted[..end]);
             let ended = text.len() < quoted.len();
-            // A group, so that what follows repeats the last character only where Go does too.
             text.chars().for_each(|c| self.literal(c));
             self.at += "\\Q".len() + text.len() + if ended { "\\E".len() } else { 0 };
             return Ok(());

@@ -76,7 +76,7 @@ pub enum RegexProblem {
 }
 
 impl RegexError {
-    /// What is wrong, in one line and without the expression.
+    /// What is wrong, in one line.
     pub fn problem(&self) -> &RegexProblem {
         &self.source
     }
