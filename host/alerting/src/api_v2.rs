@@ -1,25 +1,21 @@
 //! The bodies of Alertmanager's API v2, as its clients read and write them. Only shapes; the server does the rest.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::sync::Arc;
 
 use bellwether_model::state::{Silence, StoredMatcher};
-use bellwether_model::time::ParseTimestampError;
-use bellwether_model::{Labels, Timestamp};
-use serde::{Deserialize, Serialize};
+use bellwether_model::time::{ParseTimestampError, Rfc3339Millis};
+use bellwether_model::{Fingerprint, Labels, Timestamp};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use crate::ingest::PostedAlert;
 use crate::silence::SilenceState;
-use crate::view::{AlertState, AlertView, GroupView, ReceiverView};
+use crate::view::{AlertState, GroupView, ReceiverView, ShownAlert};
 
 /// Go's zero time, which `amtool` sends for times that are not given.
 const ZERO_TIME_PREFIX: &str = "0001-01-01T00:00:00";
-
-/// A name and nothing else.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ReceiverName {
-    /// The name.
-    pub name: String,
-}
 
 /// A receiver as `GET /receivers` lists it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -30,89 +26,104 @@ pub struct GettableReceiver {
     pub labels: Labels,
 }
 
+/// A name and nothing else.
+#[derive(Serialize)]
+struct Named<'a> {
+    name: &'a str,
+}
+
 /// What mutes an alert.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct AlertStatusBody {
-    /// Fingerprints.
-    pub inhibited_by: Vec<String>,
-    /// Names of time intervals.
-    pub muted_by: Vec<String>,
-    /// Ids.
-    pub silenced_by: Vec<String>,
-    /// All in one word.
-    pub state: AlertState,
+struct StatusBody<'a> {
+    inhibited_by: List<'a, Fingerprint>,
+    muted_by: &'a [String],
+    silenced_by: &'a [String],
+    state: AlertState,
 }
 
-/// An alert as `GET /alerts` lists it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// An alert as `GET /alerts` lists it. Times are RFC 3339 with milliseconds.
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct GettableAlert {
-    /// What to tell.
-    pub annotations: Labels,
-    /// RFC 3339 with milliseconds.
-    pub ends_at: String,
-    /// 16 hex digits.
-    pub fingerprint: String,
-    /// Who is told.
-    pub receivers: Vec<ReceiverName>,
-    /// RFC 3339 with milliseconds.
-    pub starts_at: String,
-    /// What mutes it.
-    pub status: AlertStatusBody,
-    /// RFC 3339 with milliseconds.
-    pub updated_at: String,
-    /// Where its rule can be looked at.
-    #[serde(rename = "generatorURL", skip_serializing_if = "String::is_empty")]
-    pub generator_url: String,
-    /// Identity.
-    pub labels: Labels,
+struct AlertBody<'a> {
+    annotations: &'a RawValue,
+    ends_at: Rfc3339Millis,
+    fingerprint: Text<Fingerprint>,
+    receivers: Receivers<'a>,
+    starts_at: Rfc3339Millis,
+    status: StatusBody<'a>,
+    updated_at: Rfc3339Millis,
+    #[serde(rename = "generatorURL", skip_serializing_if = "str::is_empty")]
+    generator_url: &'a str,
+    labels: &'a Labels,
 }
 
-impl From<AlertView> for GettableAlert {
-    fn from(view: AlertView) -> Self {
-        let AlertView { alert, receivers, status, .. } = view;
-        Self {
-            ends_at: alert.ends_at.to_rfc3339_millis(),
-            fingerprint: alert.fingerprint().to_string(),
-            receivers: receivers.into_iter().map(|name| ReceiverName { name }).collect(),
-            starts_at: alert.starts_at.to_rfc3339_millis(),
-            status: AlertStatusBody {
-                inhibited_by: status.inhibited_by.iter().map(ToString::to_string).collect(),
-                muted_by: status.muted_by,
-                silenced_by: status.silenced_by,
-                state: status.state,
+impl Serialize for ShownAlert {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let body = AlertBody {
+            annotations: &self.content.annotations,
+            ends_at: Rfc3339Millis(self.span.ends_at),
+            fingerprint: Text(self.content.labels.fingerprint()),
+            receivers: Receivers(&self.receivers),
+            starts_at: Rfc3339Millis(self.span.starts_at),
+            status: StatusBody {
+                inhibited_by: List(&self.status.inhibited_by),
+                muted_by: &self.status.muted_by,
+                silenced_by: &self.status.silenced_by,
+                state: self.status.state,
             },
-            updated_at: alert.updated_at.to_rfc3339_millis(),
-            generator_url: alert.generator_url,
-            annotations: alert.annotations,
-            labels: alert.labels,
-        }
+            updated_at: Rfc3339Millis(self.span.updated_at),
+            generator_url: &self.content.generator_url,
+            labels: &self.content.labels,
+        };
+        body.serialize(serializer)
+    }
+}
+
+/// Something as the text that it prints as.
+struct Text<T>(T);
+
+impl<T: Display> Serialize for Text<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// Several such texts.
+struct List<'a, T>(&'a [T]);
+
+impl<T: Display> Serialize for List<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(Text))
+    }
+}
+
+struct Receivers<'a>(&'a [Arc<str>]);
+
+impl Serialize for Receivers<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|name| Named { name }))
     }
 }
 
 /// A group as `GET /alerts/groups` lists it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AlertGroup {
-    /// Its alerts.
-    pub alerts: Vec<GettableAlert>,
-    /// What they share.
-    pub labels: Labels,
-    /// Who is told.
-    pub receiver: ReceiverName,
-    /// Labels of its route.
-    pub route_labels: Labels,
-}
-
-impl From<GroupView> for AlertGroup {
-    fn from(view: GroupView) -> Self {
-        Self {
-            alerts: view.alerts.into_iter().map(GettableAlert::from).collect(),
-            labels: view.labels,
-            receiver: ReceiverName { name: view.receiver },
-            route_labels: view.route_labels,
+impl Serialize for GroupView {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct GroupBody<'a> {
+            alerts: &'a [ShownAlert],
+            labels: &'a Labels,
+            receiver: Named<'a>,
+            route_labels: &'a Labels,
         }
+        let body = GroupBody {
+            alerts: &self.alerts,
+            labels: &self.labels,
+            receiver: Named { name: &self.receiver },
+            route_labels: &self.route_labels,
+        };
+        body.serialize(serializer)
     }
 }
 

@@ -7,31 +7,43 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bellwether_model::state::{DeadDelivery, FlushRecord, NotificationLogEntry, Silence, StateSnapshot};
+use bellwether_model::state::{
+    Acknowledgement, DeadDelivery, NotificationLogEntry, Silence, StateChange, StateSnapshot,
+};
 use bellwether_model::{Alert, Fingerprint, Labels, Timestamp};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::config::Config;
 use crate::inhibit::Inhibitor;
-use crate::merge::merge;
+use crate::merge::{Span, merge};
 use crate::route::{RouteId, RouteTree};
 use crate::silence::{SetSilence, SilenceError, Silences};
 
+pub use self::acknowledge::AcknowledgeError;
 pub use self::events::{Event, Happened};
 pub(crate) use self::group::{Group, GroupId, Phase};
+use self::hold::Hold;
+pub use self::hold::Start;
 use self::log::NotificationLog;
 pub(crate) use self::mute::Mute;
+use self::symbols::Symbols;
 use self::timers::{Timer, Timers};
+pub(crate) use self::tracked::{Content, Tracked};
 
+mod acknowledge;
 mod events;
 mod flush;
 mod group;
+mod hold;
 mod log;
+mod members;
 mod mute;
 mod reload;
+mod symbols;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod tracked;
 
 /// How often what is too old is looked for.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(600);
@@ -43,21 +55,17 @@ pub enum Input {
     Alerts(Vec<Alert>),
     /// Another configuration. Alerts stay; groups keep their timers where their route still exists.
     Config(Arc<Config>),
+    /// Every rule has been evaluated since the start: the alerts that there are are known.
+    RulesEvaluated,
     /// Nothing but the time.
     Wake,
 }
 
-/// What has to be done. To be carried out in order; those that write, before anything is told.
+/// What has to be done. To be carried out in order: written down before it is told. Several may be written together.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
-    /// Write these alerts down.
-    PutAlerts(Vec<Alert>),
-    /// Write this silence down.
-    PutSilence(Silence),
-    /// Forget these silences.
-    ForgetSilences(Vec<String>),
-    /// Write down what a group's flush decided, in one transaction; its deliveries are then due.
-    Flush(FlushRecord),
+    /// Write this down.
+    Write(StateChange),
     /// Nothing to do; for the eyes of people.
     Happened(Happened),
 }
@@ -67,6 +75,8 @@ pub enum Effect {
 pub struct Restored {
     /// Alerts.
     pub alerts: Vec<Alert>,
+    /// Who has taken on which alert.
+    pub acknowledgements: Vec<(Fingerprint, Acknowledgement)>,
     /// Silences.
     pub silences: Vec<Silence>,
     /// The notification log.
@@ -75,36 +85,8 @@ pub struct Restored {
 
 impl From<StateSnapshot> for Restored {
     fn from(snapshot: StateSnapshot) -> Self {
-        Self { alerts: snapshot.alerts, silences: snapshot.silences, log: snapshot.log }
-    }
-}
-
-/// An alert that somebody may have to be told about.
-#[derive(Debug)]
-pub(crate) struct Tracked {
-    pub(crate) alert: Alert,
-    /// Until when it counts as firing: its end, or later after a restart, so that its sender can be heard first.
-    pub(crate) fires_until: Timestamp,
-    /// The groups that it is in.
-    pub(crate) groups: Vec<GroupId>,
-    /// How it was last seen to be muted, to speak of it only when that changes.
-    pub(crate) mute: Mute,
-    /// The end that was written down last.
-    written_end: Timestamp,
-    /// When its end will be looked at; none once it has been spoken of.
-    end_timer: Option<Timestamp>,
-}
-
-impl Tracked {
-    pub(crate) fn is_resolved(&self, now: Timestamp) -> bool {
-        self.fires_until <= now
-    }
-
-    /// The alert with the end that counts: one that a restart has put off is as good as a timeout.
-    pub(crate) fn as_firing(&self) -> Alert {
-        let put_off = self.fires_until > self.alert.ends_at;
-        let ends_by_timeout = self.alert.ends_by_timeout || put_off;
-        Alert { ends_at: self.fires_until, ends_by_timeout, ..self.alert.clone() }
+        let StateSnapshot { alerts, acknowledgements, silences, log, rule_alerts: _ } = snapshot;
+        Self { alerts, acknowledgements, silences, log }
     }
 }
 
@@ -114,11 +96,13 @@ pub struct Dispatcher {
     pub(crate) config: Arc<Config>,
     pub(crate) external_url: String,
     pub(crate) routes: RouteTree,
-    pub(crate) alerts: FxHashMap<Fingerprint, Tracked>,
+    pub(crate) alerts: FxHashMap<Fingerprint, Box<Tracked>>,
     pub(crate) groups: FxHashMap<GroupId, Group>,
     pub(crate) silences: Silences,
     pub(crate) log: NotificationLog,
     inhibitor: Inhibitor,
+    symbols: Symbols,
+    hold: Hold,
     group_index: FxHashMap<(RouteId, Labels), GroupId>,
     next_group: u64,
     timers: Timers,
@@ -127,19 +111,21 @@ pub struct Dispatcher {
 }
 
 impl Dispatcher {
-    /// A machine that goes on where the last one stopped. `external_url` is put into notifications.
+    /// A machine that goes on where the last one stopped.
     ///
     /// Alerts whose end was still ahead when they were last heard of stay firing for one resolve timeout from now, so
     /// that a restart does not resolve what its sender would have refreshed meanwhile.
-    pub fn new(config: Arc<Config>, restored: Restored, external_url: &str, now: Timestamp) -> Self {
+    pub fn new(config: Arc<Config>, restored: Restored, start: Start, now: Timestamp) -> Self {
         let mut dispatcher = Self {
-            external_url: external_url.to_owned(),
+            hold: Hold::new(&start, now),
+            external_url: start.external_url,
             routes: RouteTree::new(&config),
             alerts: FxHashMap::default(),
             groups: FxHashMap::default(),
             silences: Silences::restore(restored.silences),
             log: NotificationLog::restore(restored.log),
             inhibitor: Inhibitor::new(&config),
+            symbols: Symbols::default(),
             group_index: FxHashMap::default(),
             next_group: 0,
             timers: Timers::default(),
@@ -149,6 +135,11 @@ impl Dispatcher {
         };
         for alert in restored.alerts {
             dispatcher.restore(alert, now);
+        }
+        for (fingerprint, acknowledgement) in restored.acknowledgements {
+            if let Some(tracked) = dispatcher.alerts.get_mut(&fingerprint) {
+                tracked.acknowledgement = Some(Box::new(acknowledgement));
+            }
         }
         dispatcher.timers.set(Timer::Housekeeping, now + HOUSEKEEPING_INTERVAL);
         dispatcher.arm_silences(now);
@@ -162,6 +153,7 @@ impl Dispatcher {
         match input {
             Input::Alerts(alerts) => self.receive_all(alerts, now, &mut effects),
             Input::Config(config) => self.reload(config, now, &mut effects),
+            Input::RulesEvaluated => self.release(now),
             Input::Wake => return effects,
         }
         self.run_timers(now, &mut effects);
@@ -185,7 +177,7 @@ impl Dispatcher {
         let SetSilence { id, changed } = self.silences.set(silence, fresh_id, now)?;
         for silence in changed {
             events::silence_changed(&silence, now, &mut effects);
-            effects.push(Effect::PutSilence(silence));
+            effects.push(Effect::Write(StateChange::PutSilence(silence)));
         }
         self.arm_silences(now);
         Ok((id, effects))
@@ -197,7 +189,7 @@ impl Dispatcher {
         self.run_timers(now, &mut effects);
         if let Some(silence) = self.silences.expire(id, now)? {
             events::silence_changed(&silence, now, &mut effects);
-            effects.push(Effect::PutSilence(silence));
+            effects.push(Effect::Write(StateChange::PutSilence(silence)));
         }
         self.arm_silences(now);
         Ok(effects)
@@ -229,7 +221,7 @@ impl Dispatcher {
             changed.extend(self.receive(alert, now, &mut events));
         }
         if !changed.is_empty() {
-            effects.push(Effect::PutAlerts(changed));
+            effects.push(Effect::Write(StateChange::PutAlerts(changed)));
         }
         effects.append(&mut events);
     }
@@ -237,25 +229,33 @@ impl Dispatcher {
     /// Takes one alert in; returns it where it has to be written down.
     fn receive(&mut self, alert: Alert, now: Timestamp, effects: &mut Vec<Effect>) -> Option<Alert> {
         let fingerprint = alert.fingerprint();
-        if !self.alerts.contains_key(&fingerprint) {
-            return self.receive_new(alert, now, effects);
-        }
         let resolve_timeout = self.config.resolve_timeout;
-        let tracked = self.alerts.get_mut(&fingerprint)?;
+        let Some(tracked) = self.alerts.get_mut(&fingerprint) else {
+            return self.receive_new(alert, now, effects);
+        };
         let was_resolved = tracked.is_resolved(now);
-        let merged = merge(&tracked.as_firing(), alert, now);
-        let before = std::mem::replace(&mut tracked.alert, merged);
-        tracked.fires_until = tracked.alert.ends_at;
+        let before = tracked.span;
+        let merged = merge(tracked.firing_span(), Span::of(&alert), now);
+        let says_else = merged.news_count && tracked.take_in(&alert);
+        if !merged.goes_on {
+            tracked.value = alert.value;
+        } else if merged.news_count {
+            tracked.value = alert.value.or(tracked.value);
+        }
+        tracked.span = merged.span;
+        tracked.fires_until = merged.span.ends_at;
         let is_resolved = tracked.is_resolved(now);
         let must_write = was_resolved != is_resolved
-            || differs(&before, &tracked.alert)
-            || moved_far(tracked.written_end, tracked.alert.ends_at, resolve_timeout);
+            || says_else
+            || before.starts_at != merged.span.starts_at
+            || before.ends_by_timeout != merged.span.ends_by_timeout
+            || moved_far(tracked.written_end, merged.span.ends_at, resolve_timeout);
         if must_write {
-            tracked.written_end = tracked.alert.ends_at;
+            tracked.written_end = merged.span.ends_at;
         }
-        let written = must_write.then(|| tracked.alert.clone());
+        let written = must_write.then(|| tracked.alert());
         if was_resolved != is_resolved {
-            effects.push(events::alert_turned(&tracked.alert, is_resolved, now));
+            events::alert_turned(tracked, is_resolved, now, effects);
         }
         self.arm_end(fingerprint, now);
         written
@@ -264,15 +264,12 @@ impl Dispatcher {
     fn receive_new(&mut self, alert: Alert, now: Timestamp, effects: &mut Vec<Effect>) -> Option<Alert> {
         let resolved = alert.is_resolved(now);
         // Nobody knows of it and it is over: clients repeat the end of an alert for a while.
-        if resolved && !self.was_told(&alert) {
+        if resolved && !self.was_told(&alert.labels) {
             return None;
         }
-        let fires_until = alert.ends_at;
-        let fingerprint = self.track(alert, fires_until);
-        let tracked = &self.alerts[&fingerprint];
-        let alert = tracked.alert.clone();
-        if !resolved {
-            effects.push(events::alert_turned(&alert, false, now));
+        let fingerprint = self.track(&alert, alert.ends_at);
+        if !resolved && let Some(tracked) = self.alerts.get_mut(&fingerprint) {
+            events::alert_turned(tracked, false, now, effects);
         }
         self.route(fingerprint, now, effects);
         self.note_mute(fingerprint, now, effects);
@@ -284,34 +281,27 @@ impl Dispatcher {
         let end_was_ahead = alert.ends_at > alert.updated_at;
         let hold = now + self.config.resolve_timeout;
         let fires_until = if end_was_ahead { alert.ends_at.max(hold) } else { alert.ends_at };
-        let fingerprint = self.track(alert, fires_until);
+        let fingerprint = self.track(&alert, fires_until);
         // Nobody was there to see what happens while the state is read.
         self.route(fingerprint, now, &mut Vec::new());
         self.arm_end(fingerprint, now);
     }
 
-    fn track(&mut self, alert: Alert, fires_until: Timestamp) -> Fingerprint {
-        let fingerprint = alert.fingerprint();
-        self.inhibitor.add(&alert.labels);
-        let written_end = alert.ends_at;
-        let tracked = Tracked {
-            alert,
-            fires_until,
-            groups: Vec::new(),
-            mute: Mute::None,
-            written_end,
-            end_timer: None,
-        };
-        self.alerts.insert(fingerprint, tracked);
+    fn track(&mut self, alert: &Alert, fires_until: Timestamp) -> Fingerprint {
+        let labels = self.symbols.share(&alert.labels);
+        let fingerprint = labels.fingerprint();
+        self.inhibitor.add(&labels);
+        let content = Content::new(labels, &alert.annotations, &alert.generator_url);
+        self.alerts.insert(fingerprint, Box::new(Tracked::new(content, alert, fires_until)));
         fingerprint
     }
 
     /// Whether any group has told that it fires.
-    fn was_told(&self, alert: &Alert) -> bool {
-        self.routes.matching(&alert.labels).into_iter().any(|id| {
+    fn was_told(&self, labels: &Labels) -> bool {
+        self.routes.matching(labels).into_iter().any(|id| {
             let route = self.routes.route(id);
-            let key = route.group_key(&route.group_labels(&alert.labels));
-            self.log.has_told_firing(&key, alert.fingerprint())
+            let key = route.group_key(&route.group_labels(labels));
+            self.log.has_told_firing(&key, labels.fingerprint())
         })
     }
 
@@ -335,6 +325,7 @@ impl Dispatcher {
     fn keep_house(&mut self, now: Timestamp) {
         let living: FxHashSet<&str> = self.groups.values().map(|group| &*group.key).collect();
         self.log.forget_old(now, &living);
+        self.symbols.forget_unused();
         self.timers.set(Timer::Housekeeping, now + HOUSEKEEPING_INTERVAL);
     }
 
@@ -372,9 +363,9 @@ impl Dispatcher {
         if was_armed_for != Some(tracked.fires_until) {
             return None;
         }
-        tracked.alert.updated_at = tracked.alert.updated_at.max(tracked.alert.ends_at);
-        effects.push(events::alert_turned(&tracked.alert, true, now));
-        Some(tracked.alert.clone())
+        tracked.span.updated_at = tracked.span.updated_at.max(tracked.span.ends_at);
+        events::alert_turned(tracked, true, now, effects);
+        Some(tracked.alert())
     }
 
     fn look_at_silences(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
@@ -382,7 +373,7 @@ impl Dispatcher {
         events::silences_turned(began, ended, now, effects);
         let forgotten = self.silences.forget_old(now);
         if !forgotten.is_empty() {
-            effects.push(Effect::ForgetSilences(forgotten));
+            effects.push(Effect::Write(StateChange::ForgetSilences(forgotten)));
         }
         self.arm_silences(now);
     }
@@ -403,19 +394,11 @@ impl Dispatcher {
         let Some(tracked) = self.alerts.remove(&fingerprint) else {
             return;
         };
-        self.inhibitor.remove(&tracked.alert.labels);
+        self.inhibitor.remove(tracked.labels());
         if let Some(at) = tracked.end_timer {
             self.timers.cancel(Timer::AlertEnds(fingerprint), at);
         }
     }
-}
-
-/// Whether news about an alert are more than a sign of life.
-fn differs(before: &Alert, after: &Alert) -> bool {
-    before.starts_at != after.starts_at
-        || before.annotations != after.annotations
-        || before.generator_url != after.generator_url
-        || before.ends_by_timeout != after.ends_by_timeout
 }
 
 /// Whether the end has moved so far that a restart should know. Smaller moves are covered by the time that a restart
@@ -426,6 +409,6 @@ fn moved_far(written: Timestamp, end: Timestamp, resolve_timeout: Duration) -> b
 
 fn put_alerts(alerts: &mut Vec<Alert>, effects: &mut Vec<Effect>) {
     if !alerts.is_empty() {
-        effects.push(Effect::PutAlerts(std::mem::take(alerts)));
+        effects.push(Effect::Write(StateChange::PutAlerts(std::mem::take(alerts))));
     }
 }

@@ -67,6 +67,11 @@ impl Inhibitor {
         }
     }
 
+    /// Whether another alert could inhibit this one.
+    pub fn is_target(&self, labels: &Labels) -> bool {
+        self.rules.iter().any(|rule| all_match(&rule.config.target, labels))
+    }
+
     /// An alert that inhibits this one; `fires` says of a source whether it fires now.
     ///
     /// An alert that matches both sides of a rule is not inhibited by others that do so too, nor by itself.

@@ -6,35 +6,25 @@ use bellwether_model::alert::{Alert, AlertStatus};
 use bellwether_model::labels::Labels;
 use bellwether_model::receiver::{FingerprintText, NotifiedAlert};
 
-/// An alert with what a flush has decided about it.
-#[derive(Debug, Clone, Copy)]
-pub struct Told<'a> {
-    /// The alert.
-    pub alert: &'a Alert,
-    /// Firing or resolved at the time of the flush.
-    pub status: AlertStatus,
-}
-
-/// The alerts of a message, ordered by job, instance and labels; `max` keeps the first ones. Returns how many were
-/// left out, too.
-pub fn notified_alerts(mut told: Vec<Told<'_>>, max: Option<usize>) -> (Vec<NotifiedAlert>, u32) {
-    told.sort_by(|a, b| order(&a.alert.labels, &b.alert.labels));
+/// The alerts of a message with what the flush has decided about each, ordered by job, instance and labels; `max` keeps
+/// the first ones. Returns how many were left out, too.
+pub fn notified_alerts(mut told: Vec<(Alert, AlertStatus)>, max: Option<usize>) -> (Vec<NotifiedAlert>, u32) {
+    told.sort_by(|(a, _), (b, _)| order(&a.labels, &b.labels));
     let keep = max.unwrap_or(usize::MAX).min(told.len());
     let left_out = u32::try_from(told.len() - keep).unwrap_or(u32::MAX);
-    (told.into_iter().take(keep).map(notified).collect(), left_out)
+    (told.into_iter().take(keep).map(|(alert, status)| notified(alert, status)).collect(), left_out)
 }
 
-fn notified(told: Told<'_>) -> NotifiedAlert {
-    let Told { alert, status } = told;
+fn notified(alert: Alert, status: AlertStatus) -> NotifiedAlert {
     NotifiedAlert {
         fingerprint: FingerprintText(alert.fingerprint()),
         status,
-        labels: alert.labels.clone(),
-        annotations: alert.annotations.clone(),
+        labels: alert.labels,
+        annotations: alert.annotations,
         starts_at: alert.starts_at,
         ends_at: (status == AlertStatus::Resolved).then_some(alert.ends_at),
         value: alert.value,
-        generator_url: alert.generator_url.clone(),
+        generator_url: alert.generator_url,
     }
 }
 

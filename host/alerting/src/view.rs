@@ -3,14 +3,17 @@
 //! A view is worked out for one moment and holds no reference to the machine. What is muted is asked again at that
 //! moment, not taken from the last flush; only time intervals show as of the last flush, as in Alertmanager.
 
+use std::sync::Arc;
+
 use bellwether_model::matcher::{all_match, compile_anchored};
-use bellwether_model::state::{NotificationLogEntry, Silence};
+use bellwether_model::state::{Acknowledgement, NotificationLogEntry, Silence};
 use bellwether_model::{Alert, Fingerprint, Labels, Matcher, RegexDialect, Timestamp};
 use regex::Regex;
 use serde::Serialize;
 
-use crate::dispatch::{Dispatcher, Group, GroupId, Phase, Tracked};
+use crate::dispatch::{Content, Dispatcher, Group, GroupId, Phase, Tracked};
 use crate::matchers::{MatcherError, parse_one};
+use crate::merge::Span;
 use crate::silence::{SilenceState, has_matchers};
 
 /// Which alerts to show. The default shows all of them.
@@ -99,15 +102,35 @@ pub struct StatusView {
     pub muted_by: Vec<String>,
 }
 
-/// An alert that fires.
+/// An alert that fires, as a list shows it. Shares what the alert says with the machine, so that a list of very many is
+/// cheap to take and can be written out afterwards.
+#[derive(Debug, Clone)]
+pub struct ShownAlert {
+    pub(crate) content: Arc<Content>,
+    /// Since when, and until when it counts as firing.
+    pub span: Span,
+    /// Who is told about it, in order of the routes.
+    pub receivers: Vec<Arc<str>>,
+    /// What mutes it.
+    pub status: StatusView,
+}
+
+impl ShownAlert {
+    /// Its identity.
+    pub fn labels(&self) -> &Labels {
+        &self.content.labels
+    }
+}
+
+/// An alert that fires, with where it is on its way.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlertView {
     /// Itself; its end is the one that it counts as firing until.
     pub alert: Alert,
-    /// Who is told about it, in order of the routes.
-    pub receivers: Vec<String>,
     /// What mutes it.
     pub status: StatusView,
+    /// Who has taken it on; one that does not hold any more is left out.
+    pub acknowledgement: Option<Acknowledgement>,
     /// Where it is on its way, for each of its groups.
     pub stages: Vec<StageView>,
 }
@@ -164,7 +187,7 @@ pub enum Stage {
 }
 
 /// A group and those of its alerts that are shown.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct GroupView {
     /// What its alerts share.
     pub labels: Labels,
@@ -181,7 +204,7 @@ pub struct GroupView {
     /// The time intervals that muted it at its last flush.
     pub muted_by: Vec<String>,
     /// By fingerprint.
-    pub alerts: Vec<AlertView>,
+    pub alerts: Vec<ShownAlert>,
 }
 
 /// A receiver and its labels.
@@ -195,18 +218,33 @@ pub struct ReceiverView {
     pub integrations: Vec<String>,
 }
 
+impl ShownAlert {
+    fn new(tracked: &Tracked, receivers: Vec<Arc<str>>, status: StatusView) -> Self {
+        Self { content: Arc::clone(&tracked.content), span: tracked.firing_span(), receivers, status }
+    }
+}
+
 impl Dispatcher {
     /// Alerts that fire and pass, by fingerprint.
-    pub fn alerts(&self, filter: &AlertFilter, now: Timestamp) -> Vec<AlertView> {
-        let mut shown: Vec<(Fingerprint, &Tracked)> =
-            self.alerts.iter().map(|(fingerprint, tracked)| (*fingerprint, tracked)).collect();
-        shown.sort_unstable_by_key(|(fingerprint, _)| *fingerprint);
-        shown.into_iter().filter_map(|(_, tracked)| self.shown_alert(tracked, filter, now)).collect()
+    pub fn alerts(&self, filter: &AlertFilter, now: Timestamp) -> Vec<ShownAlert> {
+        self.sorted().filter_map(|tracked| self.shown_alert(tracked, filter, now)).collect()
+    }
+
+    /// All alerts that fire, by fingerprint, with where they are on their way.
+    pub fn alert_views(&self, now: Timestamp) -> Vec<AlertView> {
+        self.sorted().filter_map(|tracked| self.alert_view(tracked, now)).collect()
     }
 
     /// One alert, whatever mutes it; none when it does not fire.
     pub fn alert(&self, fingerprint: Fingerprint, now: Timestamp) -> Option<AlertView> {
-        self.shown_alert(self.alerts.get(&fingerprint)?, &AlertFilter::default(), now)
+        self.alert_view(self.alerts.get(&fingerprint)?, now)
+    }
+
+    fn sorted(&self) -> impl Iterator<Item = &Tracked> {
+        let mut all: Vec<(Fingerprint, &Tracked)> =
+            self.alerts.iter().map(|(fingerprint, tracked)| (*fingerprint, &**tracked)).collect();
+        all.sort_unstable_by_key(|(fingerprint, _)| *fingerprint);
+        all.into_iter().map(|(_, tracked)| tracked)
     }
 
     /// Groups with those of their alerts that pass, by labels and receiver; groups without any are left out.
@@ -253,16 +291,16 @@ impl Dispatcher {
         self.config.receivers.iter().map(view).collect()
     }
 
-    fn shown_alert(&self, tracked: &Tracked, filter: &AlertFilter, now: Timestamp) -> Option<AlertView> {
-        if tracked.is_resolved(now) || !all_match(&filter.matchers, &tracked.alert.labels) {
+    fn shown_alert(&self, tracked: &Tracked, filter: &AlertFilter, now: Timestamp) -> Option<ShownAlert> {
+        if tracked.is_resolved(now) || !all_match(&filter.matchers, tracked.labels()) {
             return None;
         }
         let receivers = self.receivers_of(tracked);
         if !receivers.iter().any(|receiver| filter.shows_receiver(receiver)) {
             return None;
         }
-        let status = self.status_of(&tracked.alert.labels, now);
-        filter.shows(&status, &tracked.alert.labels).then(|| self.alert_view(tracked, receivers, status))
+        let status = self.status_of(tracked.labels(), now);
+        filter.shows(&status, tracked.labels()).then(|| ShownAlert::new(tracked, receivers, status))
     }
 
     fn shown_group(&self, group: &Group, filter: &AlertFilter, now: Timestamp) -> Option<GroupView> {
@@ -270,19 +308,19 @@ impl Dispatcher {
         if !filter.shows_receiver(&route.receiver) || !filter.muted && !group.muted_by.is_empty() {
             return None;
         }
-        let member = |fingerprint: &Fingerprint| {
-            let tracked = self.alerts.get(fingerprint).filter(|tracked| !tracked.is_resolved(now))?;
-            let mut status = self.status_of(&tracked.alert.labels, now);
-            let shown = filter.shows(&status, &tracked.alert.labels);
+        let member = |fingerprint: Fingerprint| {
+            let tracked = self.alerts.get(&fingerprint).filter(|tracked| !tracked.is_resolved(now))?;
+            let mut status = self.status_of(tracked.labels(), now);
+            let shown = filter.shows(&status, tracked.labels());
             if !group.muted_by.is_empty() {
                 status.state = AlertState::Suppressed;
-                status.muted_by.clone_from(&group.muted_by);
+                status.muted_by = group.muted_by.to_vec();
             }
             // As upstream, a filter on receivers hides the others here, which it does not in the list of alerts.
             let receivers = self.receivers_of(tracked).into_iter().filter(|own| filter.shows_receiver(own));
-            shown.then(|| self.alert_view(tracked, receivers.collect(), status))
+            shown.then(|| ShownAlert::new(tracked, receivers.collect(), status))
         };
-        let alerts: Vec<AlertView> = group.members.iter().filter_map(member).collect();
+        let alerts: Vec<ShownAlert> = group.members.iter().filter_map(member).collect();
         let last_flush = match group.phase {
             Phase::Collecting { .. } => None,
             Phase::Flushed { last, .. } => Some(last),
@@ -294,14 +332,14 @@ impl Dispatcher {
             group_key: group.key.to_string(),
             next_flush: group.phase.next_flush(),
             last_flush,
-            muted_by: group.muted_by.clone(),
+            muted_by: group.muted_by.to_vec(),
             alerts,
         })
     }
 
-    fn receivers_of(&self, tracked: &Tracked) -> Vec<String> {
+    fn receivers_of(&self, tracked: &Tracked) -> Vec<Arc<str>> {
         let groups = tracked.groups.iter().filter_map(|id| self.groups.get(id));
-        groups.map(|group| self.routes.route(group.route).receiver.to_string()).collect()
+        groups.map(|group| Arc::clone(&self.routes.route(group.route).receiver)).collect()
     }
 
     fn status_of(&self, labels: &Labels, now: Timestamp) -> StatusView {
@@ -312,10 +350,15 @@ impl Dispatcher {
         StatusView { state, silenced_by, inhibited_by, muted_by: Vec::new() }
     }
 
-    fn alert_view(&self, tracked: &Tracked, receivers: Vec<String>, status: StatusView) -> AlertView {
-        let stages = tracked.groups.iter().filter_map(|id| self.groups.get(id));
-        let stages = stages.map(|group| self.stage_view(tracked, group, &status)).collect();
-        AlertView { alert: tracked.as_firing(), receivers, status, stages }
+    fn alert_view(&self, tracked: &Tracked, now: Timestamp) -> Option<AlertView> {
+        if tracked.is_resolved(now) {
+            return None;
+        }
+        let status = self.status_of(tracked.labels(), now);
+        let groups = tracked.groups.iter().filter_map(|id| self.groups.get(id));
+        let stages = groups.map(|group| self.stage_view(tracked, group, &status)).collect();
+        let acknowledgement = tracked.acknowledgement.as_deref().filter(|own| own.holds(now)).cloned();
+        Some(AlertView { alert: tracked.as_firing(), status, acknowledgement, stages })
     }
 
     fn stage_view(&self, tracked: &Tracked, group: &Group, status: &StatusView) -> StageView {
@@ -331,7 +374,7 @@ impl Dispatcher {
             return Stage::Inhibited { by: status.inhibited_by.iter().map(Fingerprint::to_string).collect() };
         }
         if !group.muted_by.is_empty() {
-            return Stage::MutedByTime { by: group.muted_by.clone() };
+            return Stage::MutedByTime { by: group.muted_by.to_vec() };
         }
         if !status.silenced_by.is_empty() {
             return Stage::Silenced { by: status.silenced_by.clone() };
@@ -348,7 +391,7 @@ impl Dispatcher {
         if integrations == 0 {
             return Stage::NobodyToTell;
         }
-        let identity = tracked.alert.fingerprint().0;
+        let identity = tracked.fingerprint().0;
         let told = (0_u32..)
             .take(integrations)
             .filter_map(|index| self.log.find(&group.key, &route.receiver, index))

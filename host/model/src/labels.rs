@@ -132,6 +132,12 @@ impl Labels {
         self.filtered(|name| name != METRIC_NAME)
     }
 
+    /// The same labels made of other copies of their texts, for keeping equal texts once. `copy` returns an equal text.
+    pub fn with_texts(&self, mut copy: impl FnMut(&Arc<str>) -> Arc<str>) -> Self {
+        let pairs = self.iter().map(|label| Label { name: copy(&label.name), value: copy(&label.value) });
+        Self(Arc::new(Inner { fingerprint: self.0.fingerprint, pairs: pairs.collect() }))
+    }
+
     /// Only the labels whose name passes.
     pub fn filtered(&self, keep: impl Fn(&str) -> bool) -> Self {
         let kept = self.iter().filter(|label| keep(&label.name)).count();

@@ -10,6 +10,7 @@ pub mod duration;
 pub mod exposition;
 pub mod go_regex;
 pub mod histogram;
+pub mod history;
 pub mod labels;
 pub mod matcher;
 pub mod number;

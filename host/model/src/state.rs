@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::alert::{Alert, AlertStatus};
+use crate::history::{EpisodeRecord, HistoryQuery};
 use crate::labels::{Fingerprint, Labels};
 use crate::matcher::MatchOp;
 use crate::receiver::{Notification, Receipt};
@@ -132,6 +133,58 @@ pub struct FlushRecord {
     pub forgotten: Vec<Fingerprint>,
 }
 
+/// Somebody has taken an alert on: nobody is reminded of it until it is over, or until a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledgement {
+    /// Who.
+    pub by: String,
+    /// What they had to say; may be empty.
+    pub comment: String,
+    /// When.
+    pub at: Timestamp,
+    /// Until when it holds; none until the alert is over.
+    pub until: Option<Timestamp>,
+}
+
+impl Acknowledgement {
+    /// Whether it still holds.
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+}
+
+/// One span of time in which an alert fired, from its beginning to its end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Episode {
+    /// The alert as it was at the end.
+    pub alert: Alert,
+    /// Who had taken it on.
+    pub acknowledgement: Option<Acknowledgement>,
+}
+
+/// One thing that alerting has decided and that has to survive a restart.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StateChange {
+    /// Keep these alerts, new ones and changed ones.
+    PutAlerts(Vec<Alert>),
+    /// Keep a silence, a new one or a changed one.
+    PutSilence(Silence),
+    /// Drop silences that ended long ago.
+    ForgetSilences(Vec<String>),
+    /// Keep what a flush decided. While a message waits for its next attempt, the same group is not put down again for
+    /// the same integration by [`NotificationReason::Repeat`]: such a message is dropped where one that is no repeat
+    /// waits, and gives way to any newer one where it waits itself. All others are kept.
+    ///
+    /// [`NotificationReason::Repeat`]: crate::receiver::NotificationReason::Repeat
+    Flush(FlushRecord),
+    /// Keep that somebody has taken on these alerts.
+    Acknowledge(Vec<Fingerprint>, Acknowledgement),
+    /// Drop what was kept of who has taken on these alerts.
+    Unacknowledge(Vec<Fingerprint>),
+    /// Keep an alert that is over for those who look back. The same alert with the same start is the same episode.
+    EndEpisode(Episode),
+}
+
 /// How a delivery ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeliveryOutcome {
@@ -141,6 +194,17 @@ pub enum DeliveryOutcome {
     RetryAt(Timestamp, String),
     /// Given up, with the last error.
     Dead(String),
+}
+
+/// An attempt to deliver that has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// The delivery.
+    pub id: String,
+    /// How it ended.
+    pub outcome: DeliveryOutcome,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// A message that was given up and after which nothing newer was told: its group has to be told again.
@@ -213,6 +277,8 @@ pub struct StateSnapshot {
     pub silences: Vec<Silence>,
     /// The notification log.
     pub log: Vec<NotificationLogEntry>,
+    /// Who has taken on which alert.
+    pub acknowledgements: Vec<(Fingerprint, Acknowledgement)>,
     /// Alerts of rules, by rule key.
     pub rule_alerts: Vec<(String, Vec<StoredRuleAlert>)>,
 }
@@ -222,21 +288,8 @@ pub trait DurableState: Send + Sync {
     /// Reads everything, at start.
     fn load(&self) -> Result<StateSnapshot, StateError>;
 
-    /// Writes alerts, new ones and changed ones.
-    fn put_alerts(&self, alerts: &[Alert]) -> Result<(), StateError>;
-
-    /// Writes a silence, a new one or a changed one.
-    fn put_silence(&self, silence: &Silence) -> Result<(), StateError>;
-
-    /// Drops silences that ended long ago.
-    fn forget_silences(&self, ids: &[String]) -> Result<(), StateError>;
-
-    /// Writes what a flush decided. While a message waits for its next attempt, the same group is not put down again
-    /// for the same integration by [`NotificationReason::Repeat`]: such a message is dropped where one that is no
-    /// repeat waits, and gives way to any newer one where it waits itself. All others are kept.
-    ///
-    /// [`NotificationReason::Repeat`]: crate::receiver::NotificationReason::Repeat
-    fn record_flush(&self, flush: &FlushRecord) -> Result<(), StateError>;
+    /// Writes changes in their order, all of them or none.
+    fn apply(&self, changes: &[&StateChange]) -> Result<(), StateError>;
 
     /// Takes deliveries that are due and nobody holds, and holds them until `until`. Integrations with the least under
     /// way come first.
@@ -247,20 +300,22 @@ pub trait DurableState: Send + Sync {
         limits: LeaseLimits,
     ) -> Result<Vec<Delivery>, StateError>;
 
-    /// Ends or postpones a delivery that was leased. Giving up the newest message about a group also takes it out of the
+    /// Ends or postpones deliveries that were leased. Giving up the newest message about a group also takes it out of the
     /// notification log, in the same transaction, and says so: as Alertmanager, which logs no failed notification.
-    fn settle_delivery(
-        &self,
-        id: &str,
-        outcome: &DeliveryOutcome,
-        now: Timestamp,
-    ) -> Result<Option<DeadDelivery>, StateError>;
+    fn settle_deliveries(&self, attempts: &[Attempt]) -> Result<Vec<DeadDelivery>, StateError>;
 
     /// When, after `after`, the next delivery may be taken, limits aside.
     fn next_delivery(&self, after: Timestamp) -> Result<Option<Timestamp>, StateError>;
 
     /// How many deliveries wait or are held, and when the earliest of them may be taken, limits aside.
     fn pending_deliveries(&self) -> Result<(u64, Option<Timestamp>), StateError>;
+
+    /// Episodes, those under way included, newest first.
+    fn history(&self, query: &HistoryQuery) -> Result<Vec<EpisodeRecord>, StateError>;
+
+    /// Drops what was over before a time: episodes, and messages with their attempts. The texts of messages that got
+    /// there go after a week.
+    fn forget_history(&self, before: Timestamp, now: Timestamp) -> Result<(), StateError>;
 
     /// Replaces what is kept of one rule's alerts.
     fn put_rule_alerts(&self, rule_key: &str, alerts: &[StoredRuleAlert]) -> Result<(), StateError>;

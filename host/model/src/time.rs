@@ -80,10 +80,45 @@ impl Timestamp {
 
     /// RFC 3339 in UTC with three decimals of a second, as Alertmanager's API: `2026-01-31T12:00:00.000Z`.
     pub fn to_rfc3339_millis(self) -> String {
-        match jiff::Timestamp::from_millisecond(self.0) {
-            Ok(t) => t.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
-            Err(_) => format!("{}ms", self.0),
+        Rfc3339Millis(self).to_string()
+    }
+}
+
+/// A time as [`Timestamp::to_rfc3339_millis`] writes it, without memory of its own: lists of alerts have very many.
+#[derive(Debug, Clone, Copy)]
+pub struct Rfc3339Millis(pub Timestamp);
+
+impl fmt::Display for Rfc3339Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Ok(time) = jiff::Timestamp::from_millisecond(self.0.0) else {
+            return write!(f, "{}ms", self.0.0);
+        };
+        let time = jiff::tz::Offset::UTC.to_datetime(time);
+        if time.year() < 0 {
+            return write!(f, "{}ms", self.0.0);
         }
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let mut put = |at: usize, digits: usize, number: i32| {
+            let mut rest = number;
+            for place in (at..at + digits).rev() {
+                text[place] = b'0' + (rest % 10) as u8;
+                rest /= 10;
+            }
+        };
+        put(0, 4, time.year().into());
+        put(5, 2, time.month().into());
+        put(8, 2, time.day().into());
+        put(11, 2, time.hour().into());
+        put(14, 2, time.minute().into());
+        put(17, 2, time.second().into());
+        put(20, 3, time.millisecond().into());
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
+    }
+}
+
+impl Serialize for Rfc3339Millis {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -137,6 +172,8 @@ mod tests {
         let t = Timestamp::parse_rfc3339("2026-01-31T13:00:00.5+01:00").unwrap();
         assert_eq!(t.to_string(), "2026-01-31T12:00:00.5Z");
         assert_eq!(t.to_rfc3339_millis(), "2026-01-31T12:00:00.500Z");
+        assert_eq!(Timestamp::from_millis(-1).to_rfc3339_millis(), "1969-12-31T23:59:59.999Z");
+        assert_eq!(Timestamp::MAX.to_rfc3339_millis(), "9223372036854775807ms");
         assert_eq!(Timestamp::UNIX_EPOCH.to_string(), "1970-01-01T00:00:00Z");
     }
 

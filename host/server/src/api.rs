@@ -3,6 +3,7 @@
 //! Handlers translate between HTTP and the host's parts; they decide nothing.
 
 pub mod alertmanager;
+pub mod alerts;
 pub mod lifecycle;
 pub mod listener;
 pub mod page;

@@ -85,6 +85,8 @@ pub struct Configuration {
     pub promql: PromqlSettings,
     /// How long samples are kept.
     pub retention: Duration,
+    /// How long it is kept what was told of alerts that are over.
+    pub history_retention: Duration,
     /// Remarks about what was taken differently than written.
     pub notes: Vec<String>,
     /// The files, for the status page.

@@ -8,7 +8,9 @@ mod tests;
 pub use detectors::DetectorFunctionAdapter;
 pub use evaluator::EngineEvaluator;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bellwether_model::state::{DurableState, StoredRuleAlert};
@@ -61,6 +63,8 @@ pub struct RuleGroups {
     deps: EvaluationDeps,
     tasks: Tasks,
     running: ArcSwap<Running>,
+    /// Groups that were there at the start and have not been evaluated yet; those that a reload removes stay counted.
+    unevaluated: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -92,7 +96,7 @@ impl std::fmt::Debug for RuleGroups {
 impl RuleGroups {
     /// No groups yet.
     pub fn new(deps: EvaluationDeps, tasks: Tasks) -> Arc<Self> {
-        Arc::new(Self { deps, tasks, running: ArcSwap::default() })
+        Arc::new(Self { deps, tasks, running: ArcSwap::default(), unevaluated: AtomicUsize::new(0) })
     }
 
     /// The groups in force, in order of their files.
@@ -113,9 +117,17 @@ impl RuleGroups {
             group.restore(&mut stored, last_alive.min(now), now);
             group
         });
-        let groups = groups.collect();
+        let groups: Vec<Group> = groups.collect();
         self.keep_rule_alerts(stored.into_keys().map(|key| (key, Vec::new())).collect());
+        self.unevaluated.store(groups.len(), Ordering::Relaxed);
         self.run(groups);
+    }
+
+    /// Tells routing, with the last group that is evaluated for the first time, that the alerts that there are are known.
+    async fn first_evaluation(&self) {
+        if self.unevaluated.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.deps.routing.rules_evaluated().await;
+        }
     }
 
     /// Replaces the groups once evaluations that are under way have ended; those that stay keep their alerts, groups
@@ -193,6 +205,9 @@ impl RuleGroups {
             }
             self.deps.telemetry.rule_iterations(last.map_or(0, |last| schedule.missed(last, slot)));
             unkept = self.tick(&group, slot, unkept).await;
+            if last.is_none() {
+                self.first_evaluation().await;
+            }
         }
     }
 
@@ -273,6 +288,13 @@ impl RuleGroups {
             self.deps.journal.note(about(&labels, Entry::new(at, Kind::Pending, summary)));
         }
     }
+}
+
+/// How long it takes at most until every group has been evaluated once; a group that takes longer is not waited for.
+pub fn first_round(specs: &[RuleGroupSpec]) -> Duration {
+    const LONGEST: Duration = Duration::from_secs(60);
+    let longest = specs.iter().map(|spec| spec.interval).max().unwrap_or_default();
+    (longest * 2).min(LONGEST)
 }
 
 fn build(spec: RuleGroupSpec) -> Group {

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
+use bellwether_alerting::dispatch::Start;
 use bellwether_devices::{DeviceManager, ManagerOptions};
 use bellwether_ingest::ScraperOptions;
 use bellwether_model::state::DurableState;
@@ -30,7 +31,7 @@ use crate::config::{self, Configuration, Origin};
 use crate::delivery::email::Email;
 use crate::delivery::inbox::Inbox;
 use crate::delivery::{self, ConfiguredReceivers, DeliveryDeps, Ledger, NativeReceivers};
-use crate::evaluation::{EngineEvaluator, EvaluationDeps, RuleGroups};
+use crate::evaluation::{self, EngineEvaluator, EvaluationDeps, RuleGroups};
 use crate::journal::{Entry, Journal, Kind};
 use crate::plugins;
 use crate::routing::{self, RoutingHandle};
@@ -123,8 +124,13 @@ impl Host {
         let specs =
             config::load_rules(&configuration.rule_files, &engine.load(), configuration.evaluation_interval)?;
 
+        let start = Start {
+            external_url,
+            delay: options.dispatch_start_delay,
+            rules_within: evaluation::first_round(&specs),
+        };
         let host = Wiring { clock, now, store, state, plugins, engine, tasks: Tasks::default() }
-            .build(origin, configuration, options.data_dir, external_url, options.device_heartbeat, addresses)
+            .build(origin, configuration, options.data_dir, start, options.device_heartbeat, addresses)
             .await?;
         host.start_rules(specs, last_alive)?;
         host.serve(first, second)?;
@@ -214,10 +220,14 @@ impl Host {
         second: tokio::net::TcpListener,
     ) -> anyhow::Result<()> {
         let page = api::prometheus::routes(self.config().promql.max_concurrency)
+            .merge(api::alertmanager::v2_routes())
+            .merge(api::alerts::routes())
             .merge(api::page::routes())
             .merge(api::lifecycle::routes("Prometheus Server"));
         api::listener::serve(&self.tasks, first, "prometheus", page, self)?;
-        let alertmanager = api::alertmanager::routes().merge(api::lifecycle::routes("Alertmanager"));
+        let alertmanager = api::alertmanager::routes()
+            .merge(api::alerts::routes())
+            .merge(api::lifecycle::routes("Alertmanager"));
         api::listener::serve(&self.tasks, second, "alertmanager", alertmanager, self)?;
         Ok(())
     }
@@ -255,10 +265,11 @@ impl Wiring {
         origin: Origin,
         mut configuration: Configuration,
         data_dir: PathBuf,
-        external_url: String,
+        start: Start,
         device_heartbeat: Duration,
         addresses: [SocketAddr; 2],
     ) -> anyhow::Result<Arc<Host>> {
+        let external_url = start.external_url.clone();
         let (journal, telemetry, ledger) =
             (Arc::new(Journal::default()), Arc::new(Telemetry::default()), Arc::new(Ledger::default()));
         let durable: Arc<dyn DurableState> = Arc::clone(&self.state) as _;
@@ -273,7 +284,7 @@ impl Wiring {
                 outbox: Arc::clone(&wake),
                 journal: Arc::clone(&journal),
                 clock: self.clock.clone(),
-                external_url: external_url.clone(),
+                start,
             },
             configuration.alerting.clone(),
             &self.tasks,

@@ -26,6 +26,8 @@ pub enum Kind {
     Inhibited,
     /// An alert is held back by a silence.
     Silenced,
+    /// Somebody took an alert on.
+    Acknowledged,
     /// A message reached its receiver.
     Delivered,
     /// A message did not.

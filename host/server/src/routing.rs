@@ -13,9 +13,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use bellwether_alerting::config::Config;
-use bellwether_alerting::dispatch::{Dispatcher, Effect, Event, Happened, Input, Restored};
+use bellwether_alerting::dispatch::{
+    AcknowledgeError, Dispatcher, Effect, Event, Happened, Input, Restored, Start,
+};
 use bellwether_alerting::silence::SilenceError;
-use bellwether_model::state::{DeadDelivery, DurableState, Silence, StateError};
+use bellwether_model::state::{Acknowledgement, DeadDelivery, DurableState, Silence, StateError};
 use bellwether_model::{Alert, Fingerprint, Labels, Timestamp};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -44,8 +46,8 @@ pub struct RoutingDeps {
     pub journal: Arc<Journal>,
     /// The time.
     pub clock: Clock,
-    /// Base of links in messages.
-    pub external_url: String,
+    /// How the machine begins.
+    pub start: Start,
 }
 
 impl std::fmt::Debug for RoutingDeps {
@@ -63,6 +65,9 @@ pub enum RoutingError {
     /// The silence cannot be set or ended.
     #[error(transparent)]
     Silence(#[from] SilenceError),
+    /// The alerts cannot be taken on.
+    #[error(transparent)]
+    Acknowledge(#[from] AcknowledgeError),
     /// The host is stopping.
     #[error("the host is stopping")]
     Stopping,
@@ -74,6 +79,9 @@ enum Request {
     Alerts(Vec<Alert>, Reply<()>),
     SetSilence(Silence, Reply<String>),
     ExpireSilence(String, Reply<()>),
+    Acknowledge(Vec<Fingerprint>, Acknowledgement, Reply<()>),
+    Unacknowledge(Vec<Fingerprint>, Reply<()>),
+    RulesEvaluated,
     DeliveryFailed(DeadDelivery),
 }
 
@@ -109,6 +117,25 @@ impl RoutingHandle {
     /// Ends a silence.
     pub async fn expire_silence(&self, id: String) -> Result<(), RoutingError> {
         self.ask(|reply| Request::ExpireSilence(id, reply)).await
+    }
+
+    /// Takes alerts on, all of them or none.
+    pub async fn acknowledge(
+        &self,
+        alerts: Vec<Fingerprint>,
+        acknowledgement: Acknowledgement,
+    ) -> Result<(), RoutingError> {
+        self.ask(|reply| Request::Acknowledge(alerts, acknowledgement, reply)).await
+    }
+
+    /// Gives alerts back that somebody has taken on.
+    pub async fn unacknowledge(&self, alerts: Vec<Fingerprint>) -> Result<(), RoutingError> {
+        self.ask(|reply| Request::Unacknowledge(alerts, reply)).await
+    }
+
+    /// Says that every rule has been evaluated since the start.
+    pub async fn rules_evaluated(&self) {
+        drop(self.requests.send(Request::RulesEvaluated).await);
     }
 
     /// Has a group told again whose message was given up. The state knows it by then.
@@ -160,7 +187,7 @@ pub fn start(deps: RoutingDeps, config: Config, tasks: &Tasks) -> anyhow::Result
     let restored = Restored::from(deps.state.load().context("cannot read the alerting state")?);
     let now = deps.clock.now();
     let config = Arc::new(config);
-    let dispatcher = Dispatcher::new(Arc::clone(&config), restored, &deps.external_url, now);
+    let dispatcher = Dispatcher::new(Arc::clone(&config), restored, deps.start.clone(), now);
     let failure = Failure::default();
     let (requests, asked) = mpsc::channel(QUEUE);
     let (looks, looked) = mpsc::channel(QUEUE);
@@ -225,7 +252,7 @@ impl Routing {
                 self.decided(effects, &summaries, Some(Answer::Done(reply)));
             }
             Request::SetSilence(silence, reply) if !reply.is_closed() => {
-                // What is due is decided apart: it holds also where the silence is refused.
+                // What is due is decided apart: it holds also where what is asked is refused.
                 self.step(Input::Wake);
                 let fresh_id = uuid::Uuid::new_v4().to_string();
                 match self.dispatcher.set_silence(now, silence, fresh_id) {
@@ -237,15 +264,38 @@ impl Routing {
             }
             Request::ExpireSilence(id, reply) if !reply.is_closed() => {
                 self.step(Input::Wake);
-                match self.dispatcher.expire_silence(now, &id) {
-                    Ok(effects) => self.decided(effects, &HashMap::new(), Some(Answer::Done(reply))),
-                    Err(error) => drop(reply.send(Err(error.into()))),
-                }
+                let effects = self.dispatcher.expire_silence(now, &id);
+                self.decided_or_refused(effects, reply);
             }
+            Request::Acknowledge(alerts, acknowledgement, reply) if !reply.is_closed() => {
+                self.step(Input::Wake);
+                let effects = self.dispatcher.acknowledge(now, &alerts, acknowledgement);
+                self.decided_or_refused(effects, reply);
+            }
+            Request::Unacknowledge(alerts, reply) if !reply.is_closed() => {
+                let effects = self.dispatcher.unacknowledge(now, &alerts);
+                self.decided(effects, &HashMap::new(), Some(Answer::Done(reply)));
+            }
+            Request::RulesEvaluated => self.step(Input::RulesEvaluated),
             Request::DeliveryFailed(dead) => {
                 self.dispatcher.delivery_failed(&dead);
             }
-            Request::Alerts(..) | Request::SetSilence(..) | Request::ExpireSilence(..) => {}
+            Request::Alerts(..)
+            | Request::SetSilence(..)
+            | Request::ExpireSilence(..)
+            | Request::Acknowledge(..)
+            | Request::Unacknowledge(..) => {}
+        }
+    }
+
+    fn decided_or_refused(
+        &mut self,
+        effects: Result<Vec<Effect>, impl Into<RoutingError>>,
+        reply: Reply<()>,
+    ) {
+        match effects {
+            Ok(effects) => self.decided(effects, &HashMap::new(), Some(Answer::Done(reply))),
+            Err(error) => drop(reply.send(Err(error.into()))),
         }
     }
 
@@ -260,7 +310,7 @@ impl Routing {
         for effect in effects {
             match effect {
                 Effect::Happened(happened) => entries.extend(entry(happened, summaries)),
-                write => writes.push(write),
+                Effect::Write(change) => writes.push(change),
             }
         }
         self.unwritten.push(writes, entries, answer);
@@ -290,6 +340,10 @@ fn entry(happened: Happened, summaries: &HashMap<Fingerprint, String>) -> Option
         Event::Silenced { labels, .. } => (Kind::Silenced, labels, "by a silence".to_owned()),
         Event::MutedByTime { labels, by } => {
             (Kind::Silenced, labels, format!("by time interval {}", by.join(", ")))
+        }
+        Event::Acknowledged { labels, by, comment } => {
+            let text = if comment.is_empty() { format!("by {by}") } else { format!("by {by}: {comment}") };
+            (Kind::Acknowledged, labels, text)
         }
         Event::GroupFormed { .. }
         | Event::Queued { .. }

@@ -1,28 +1,30 @@
 //! The durable side of alerting in SQLite: alerts, silences, the notification log, deliveries, the inbox.
 //!
-//! One file in write-ahead mode with full syncing: when a call returns, neither a kill of the process nor a power cut
-//! undoes it. What the host never searches by is kept as JSON; the rest are columns. Decides nothing about alerts.
+//! One file in write-ahead mode: when a call returns, no kill of the process undoes it, and no power cut undoes a
+//! decision of alerting. What the host never searches by is kept as JSON; the rest are columns. Decides nothing about alerts.
 
 mod alerts;
 mod codec;
 mod deliveries;
+mod history;
 mod inbox;
 mod notification_log;
 mod schema;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bellwether_model::Timestamp;
-use bellwether_model::alert::Alert;
+use bellwether_model::history::{EpisodeRecord, HistoryQuery};
 use bellwether_model::receiver::Receipt;
 use bellwether_model::state::{
-    DeadDelivery, Delivery, DeliveryOutcome, DurableState, FlushRecord, InboxMessage, LeaseLimits, Silence,
-    StateError, StateSnapshot, StoredRuleAlert,
+    Attempt, DeadDelivery, Delivery, DurableState, InboxMessage, LeaseLimits, StateChange, StateError,
+    StateSnapshot, StoredRuleAlert,
 };
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use self::alerts::AlertRows;
 pub use self::deliveries::DeadLetter;
 use crate::error::OpenError;
 
@@ -33,7 +35,13 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct SqliteState {
     place: PathBuf,
-    connection: Mutex<Connection>,
+    database: Mutex<Database>,
+}
+
+#[derive(Debug)]
+struct Database {
+    connection: Connection,
+    alert_rows: AlertRows,
 }
 
 impl SqliteState {
@@ -45,7 +53,8 @@ impl SqliteState {
         schema::prepare(&mut connection, path)?;
         // Whoever held a delivery is gone: the lock on the data directory admits one process.
         deliveries::release_all(&connection).map_err(failed("release deliveries in"))?;
-        Ok(Self { place: path.to_owned(), connection: Mutex::new(connection) })
+        let alert_rows = AlertRows::load(&connection).map_err(failed("read"))?;
+        Ok(Self { place: path.to_owned(), database: Mutex::new(Database { connection, alert_rows }) })
     }
 
     /// What the last delivery of this group to this integration of a receiver returned, where it returned anything
@@ -69,24 +78,46 @@ impl SqliteState {
         action: &'static str,
         work: impl FnOnce(&Connection) -> Result<T, Failure>,
     ) -> Result<T, StateError> {
-        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        work(&connection).map_err(|failure| self.state_error(action, failure))
+        let database = self.lock();
+        work(&database.connection).map_err(|failure| self.state_error(action, failure))
     }
 
     /// Runs work in one transaction; a failure undoes all of it.
     fn write<T>(
         &self,
         action: &'static str,
+        sync: Sync,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure>,
     ) -> Result<T, StateError> {
-        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        self.write_with_rows(action, sync, |db, _| work(db))
+    }
+
+    fn write_with_rows<T>(
+        &self,
+        action: &'static str,
+        sync: Sync,
+        work: impl FnOnce(&Transaction<'_>, &mut AlertRows) -> Result<T, Failure>,
+    ) -> Result<T, StateError> {
+        let mut database = self.lock();
+        let Database { connection, alert_rows } = &mut *database;
         let run = || {
+            sync.prepare(connection)?;
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let result = work(&transaction)?;
+            let result = work(&transaction, alert_rows)?;
             transaction.commit()?;
             Ok(result)
         };
-        run().map_err(|failure| self.state_error(action, failure))
+        let done = run();
+        if done.is_ok() {
+            alert_rows.keep();
+        } else {
+            alert_rows.undo();
+        }
+        done.map_err(|failure| self.state_error(action, failure))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Database> {
+        self.database.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn state_error(&self, action: &'static str, failure: Failure) -> StateError {
@@ -95,6 +126,45 @@ impl SqliteState {
             Failure::Database(error) => StateError::Database { action, place, cause: error.to_string() },
             Failure::Damaged { what, cause } => StateError::Damaged { place, what, cause },
         }
+    }
+}
+
+/// When a transaction has to be safe from a power cut. A kill of the process never undoes one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sync {
+    /// Before the call returns.
+    Now,
+    /// With the next one that syncs. For what may be forgotten: that a message is held, or that it got there. It is then
+    /// sent again with the same idempotency key.
+    Later,
+}
+
+impl Sync {
+    /// Sets the mode of the transaction that follows.
+    fn prepare(self, connection: &Connection) -> rusqlite::Result<()> {
+        let mode = match self {
+            Self::Now => "PRAGMA synchronous = FULL",
+            Self::Later => "PRAGMA synchronous = NORMAL",
+        };
+        connection.prepare_cached(mode)?.execute([]).map(drop)
+    }
+}
+
+fn apply(db: &Connection, rows: &mut AlertRows, change: &StateChange) -> Result<(), Failure> {
+    match change {
+        StateChange::PutAlerts(alerts) => alerts::put(db, rows, alerts),
+        StateChange::PutSilence(silence) => alerts::put_silence(db, silence),
+        StateChange::ForgetSilences(ids) => alerts::forget_silences(db, ids),
+        StateChange::Flush(flush) => {
+            notification_log::put(db, &flush.log)?;
+            deliveries::put(db, &flush.deliveries)?;
+            alerts::forget(db, rows, &flush.forgotten)
+        }
+        StateChange::Acknowledge(alerts, acknowledgement) => {
+            history::acknowledge(db, alerts, acknowledgement)
+        }
+        StateChange::Unacknowledge(alerts) => history::unacknowledge(db, alerts),
+        StateChange::EndEpisode(episode) => history::end_episode(db, episode),
     }
 }
 
@@ -118,28 +188,15 @@ impl DurableState for SqliteState {
                 alerts: alerts::load(db)?,
                 silences: alerts::load_silences(db)?,
                 log: notification_log::load(db)?,
+                acknowledgements: history::acknowledgements(db)?,
                 rule_alerts: alerts::load_rule_alerts(db)?,
             })
         })
     }
 
-    fn put_alerts(&self, alerts: &[Alert]) -> Result<(), StateError> {
-        self.write("write alerts", |db| alerts::put(db, alerts))
-    }
-
-    fn put_silence(&self, silence: &Silence) -> Result<(), StateError> {
-        self.write("write a silence", |db| alerts::put_silence(db, silence))
-    }
-
-    fn forget_silences(&self, ids: &[String]) -> Result<(), StateError> {
-        self.write("forget silences", |db| alerts::forget_silences(db, ids))
-    }
-
-    fn record_flush(&self, flush: &FlushRecord) -> Result<(), StateError> {
-        self.write("record a flush", |db| {
-            notification_log::put(db, &flush.log)?;
-            deliveries::put(db, &flush.deliveries)?;
-            alerts::forget(db, &flush.forgotten)
+    fn apply(&self, changes: &[&StateChange]) -> Result<(), StateError> {
+        self.write_with_rows("write down what alerting decided", Sync::Now, |db, rows| {
+            changes.iter().try_for_each(|change| apply(db, rows, change))
         })
     }
 
@@ -149,16 +206,15 @@ impl DurableState for SqliteState {
         until: Timestamp,
         limits: LeaseLimits,
     ) -> Result<Vec<Delivery>, StateError> {
-        self.write("lease deliveries", |db| deliveries::lease(db, now, until, limits))
+        self.write("lease deliveries", Sync::Later, |db| deliveries::lease(db, now, until, limits))
     }
 
-    fn settle_delivery(
-        &self,
-        id: &str,
-        outcome: &DeliveryOutcome,
-        now: Timestamp,
-    ) -> Result<Option<DeadDelivery>, StateError> {
-        self.write("settle a delivery", |db| deliveries::settle(db, id, outcome, now))
+    fn settle_deliveries(&self, attempts: &[Attempt]) -> Result<Vec<DeadDelivery>, StateError> {
+        self.write("settle deliveries", Sync::Later, |db| {
+            let settled = attempts.iter().map(|attempt| deliveries::settle(db, attempt));
+            let dead = settled.collect::<Result<Vec<_>, _>>()?;
+            Ok(dead.into_iter().flatten().collect())
+        })
     }
 
     fn next_delivery(&self, after: Timestamp) -> Result<Option<Timestamp>, StateError> {
@@ -169,12 +225,22 @@ impl DurableState for SqliteState {
         self.read("count deliveries", deliveries::pending)
     }
 
+    fn history(&self, query: &HistoryQuery) -> Result<Vec<EpisodeRecord>, StateError> {
+        let database = self.lock();
+        let found = history::find(&database.connection, &database.alert_rows, query);
+        found.map_err(|failure| self.state_error("read the history", failure))
+    }
+
+    fn forget_history(&self, before: Timestamp, now: Timestamp) -> Result<(), StateError> {
+        self.write("forget old history", Sync::Later, |db| history::forget(db, before, now))
+    }
+
     fn put_rule_alerts(&self, rule_key: &str, alerts: &[StoredRuleAlert]) -> Result<(), StateError> {
-        self.write("write a rule's alerts", |db| alerts::put_rule_alerts(db, rule_key, alerts))
+        self.write("write a rule's alerts", Sync::Now, |db| alerts::put_rule_alerts(db, rule_key, alerts))
     }
 
     fn post_to_inbox(&self, message: &InboxMessage) -> Result<(), StateError> {
-        self.write("post to the inbox", |db| inbox::post(db, message))
+        self.write("post to the inbox", Sync::Now, |db| inbox::post(db, message))
     }
 
     fn inbox(&self, limit: usize) -> Result<Vec<InboxMessage>, StateError> {

@@ -1,11 +1,12 @@
 //! What happened, for the page, the demo and the log. Nothing depends on anybody reading it.
 
 use bellwether_model::receiver::NotificationReason;
-use bellwether_model::state::{FlushRecord, Silence};
-use bellwether_model::{Alert, AlertStatus, Fingerprint, Labels, Timestamp};
+use bellwether_model::state::{Acknowledgement, Episode, FlushRecord, Silence, StateChange};
+use bellwether_model::{AlertStatus, Fingerprint, Labels, Timestamp};
 use serde::Serialize;
 
-use super::{Dispatcher, Effect, GroupId, Mute};
+use super::{Dispatcher, Effect, GroupId, Mute, Tracked};
+use crate::merge::Span;
 use crate::silence::SilenceState;
 
 /// An event and its time.
@@ -96,6 +97,15 @@ pub enum Event {
         /// What all its alerts share.
         common_labels: Labels,
     },
+    /// Somebody has taken an alert on.
+    Acknowledged {
+        /// Which.
+        labels: Labels,
+        /// Who.
+        by: String,
+        /// What they had to say.
+        comment: String,
+    },
     /// A silence took effect.
     SilenceBegan {
         /// Its id.
@@ -112,14 +122,32 @@ fn happened(at: Timestamp, event: Event) -> Effect {
     Effect::Happened(Happened { at, event })
 }
 
-pub(super) fn alert_turned(alert: &Alert, resolved: bool, now: Timestamp) -> Effect {
-    let (labels, starts_at, ends_at) = (alert.labels.clone(), alert.starts_at, alert.ends_at);
-    let event = if resolved {
-        Event::Resolved { labels, starts_at, ends_at }
-    } else {
-        Event::Firing { labels, starts_at }
-    };
-    happened(now, event)
+/// An alert began to fire, or is over: then nobody is in charge of it any more, and its episode is kept.
+pub(super) fn alert_turned(tracked: &mut Tracked, resolved: bool, now: Timestamp, effects: &mut Vec<Effect>) {
+    let labels = tracked.labels().clone();
+    let Span { starts_at, ends_at, .. } = tracked.span;
+    if !resolved {
+        effects.push(happened(now, Event::Firing { labels, starts_at }));
+        return;
+    }
+    let acknowledgement = tracked.acknowledgement.take().map(|own| *own);
+    if acknowledgement.is_some() {
+        let given_back = vec![tracked.fingerprint()];
+        effects.push(Effect::Write(StateChange::Unacknowledge(given_back)));
+    }
+    let episode = Episode { alert: tracked.alert(), acknowledgement };
+    effects.push(Effect::Write(StateChange::EndEpisode(episode)));
+    effects.push(happened(now, Event::Resolved { labels, starts_at, ends_at }));
+}
+
+pub(super) fn acknowledged(
+    tracked: &Tracked,
+    acknowledgement: &Acknowledgement,
+    now: Timestamp,
+    effects: &mut Vec<Effect>,
+) {
+    let Acknowledgement { by, comment, .. } = acknowledgement.clone();
+    effects.push(happened(now, Event::Acknowledged { labels: tracked.labels().clone(), by, comment }));
 }
 
 pub(super) fn group_formed(dispatcher: &Dispatcher, id: GroupId, now: Timestamp) -> Effect {
@@ -133,8 +161,8 @@ pub(super) fn group_formed(dispatcher: &Dispatcher, id: GroupId, now: Timestamp)
     happened(now, event)
 }
 
-pub(super) fn mute_changed(alert: &Alert, after: &Mute, now: Timestamp) -> Effect {
-    let labels = alert.labels.clone();
+pub(super) fn mute_changed(labels: &Labels, after: &Mute, now: Timestamp) -> Effect {
+    let labels = labels.clone();
     let hex = |by: &Fingerprint| by.to_string();
     let event = match after {
         Mute::None => Event::Unmuted { labels },

@@ -1,16 +1,19 @@
 //! Looking at a group: what may be told, what has to be told, and what can be forgotten afterwards.
 
-use bellwether_model::alert::AlertStatus;
+use std::sync::Arc;
+
+use bellwether_model::alert::{Alert, AlertStatus};
 use bellwether_model::labels::Labels;
 use bellwether_model::receiver::{Notification, NotificationReason};
-use bellwether_model::state::{Delivery, FlushRecord, NotificationLogEntry};
+use bellwether_model::state::{Delivery, FlushRecord, StateChange};
 use bellwether_model::{Fingerprint, Timestamp};
 
+use super::log::Told;
 use super::mute::{Mute, muting_intervals};
 use super::{Dispatcher, Effect, Group, GroupId, Phase, events};
 use crate::config::Integration;
-use crate::dedup::{Telling, reason_to_notify};
-use crate::notification::{Told, common, notified_alerts, status_of};
+use crate::dedup::{LastTold, Telling, reason_to_notify};
+use crate::notification::{common, notified_alerts, status_of};
 use crate::route::Route;
 use crate::silence::RETENTION;
 
@@ -39,24 +42,30 @@ impl Dispatcher {
             self.remove_group(id);
             return;
         }
+        if let Some(until) = self.held_until(id, now) {
+            self.hold_back(id, until);
+            return;
+        }
+        let Some(group) = self.groups.get(&id) else { return };
         let route = self.routes.route(group.route);
         let next = (now + route.group_interval).max(now.offset_millis(1));
         let muted_by = muting_intervals(&self.config, route, now);
         let members = self.members(group, &muted_by, now);
         let tellable = Tellable::of(&members);
         let mut record = FlushRecord::default();
-        self.tell(group, route, &tellable, now, &mut record);
-        events::queued(&record, now, effects);
-        for entry in &record.log {
-            self.log.put(entry.clone());
+        let key = Arc::clone(&group.key);
+        for told in self.tell(group, route, &tellable, now, &mut record) {
+            record.log.push(told.entry(&key));
+            self.log.put(&key, told);
         }
+        events::queued(&record, now, effects);
         self.set_phase(id, Phase::Flushed { last: now, next });
         if let Some(group) = self.groups.get_mut(&id) {
-            group.muted_by = muted_by;
+            group.muted_by = muted_by.into();
         }
         self.settle_members(id, members, now, &mut record, effects);
         if record != FlushRecord::default() {
-            effects.push(Effect::Flush(record));
+            effects.push(Effect::Write(StateChange::Flush(record)));
         }
     }
 
@@ -64,13 +73,13 @@ impl Dispatcher {
         let member = |fingerprint: &Fingerprint| {
             let tracked = self.alerts.get(fingerprint)?;
             let status = if tracked.is_resolved(now) { AlertStatus::Resolved } else { AlertStatus::Firing };
-            let mute = self.mute_of(&tracked.alert.labels, muted_by, now);
+            let mute = self.mute_of(tracked.labels(), muted_by, now);
             Some(Member { fingerprint: *fingerprint, status, mute })
         };
-        group.members.iter().filter_map(member).collect()
+        group.members.iter().filter_map(|fingerprint| member(&fingerprint)).collect()
     }
 
-    /// Decides for each integration of the group's receiver, and writes down what it is told.
+    /// Decides for each integration of the group's receiver; returns what it is told.
     fn tell(
         &self,
         group: &Group,
@@ -78,42 +87,43 @@ impl Dispatcher {
         tellable: &Tellable,
         now: Timestamp,
         record: &mut FlushRecord,
-    ) {
-        if tellable.is_empty() {
-            return;
-        }
-        let Some(receiver) = self.config.receiver(&route.receiver) else {
-            return;
-        };
-        for (index, integration) in (0_u32..).zip(&receiver.integrations) {
-            let known = self.log.find(&group.key, &receiver.name, index);
-            let last = known.map(|known| tellable.without_muted(known));
+    ) -> Vec<Told> {
+        let receiver = self.config.receiver(&route.receiver).filter(|_| !tellable.is_empty());
+        let integrations = receiver.map_or(&[][..], |receiver| &receiver.integrations);
+        let repeat_interval =
+            (!self.all_acknowledged(&tellable.firing, now)).then_some(route.repeat_interval);
+        let mut all = Vec::new();
+        for (index, integration) in (0_u32..).zip(integrations) {
+            let known = self.log.find(&group.key, &route.receiver, index);
+            let known_firing = known.map(|known| tellable.without_muted(&known.firing));
+            let last = known.zip(known_firing.as_deref()).map(|(known, firing)| LastTold {
+                at: known.at,
+                firing,
+                resolved: &known.resolved,
+            });
             let telling = Telling {
                 firing: &tellable.firing,
                 resolved: &tellable.resolved,
                 send_resolved: integration.send_resolved,
-                repeat_interval: route.repeat_interval,
+                repeat_interval,
                 now,
             };
-            let Some(reason) = reason_to_notify(last.as_ref(), telling) else {
+            let Some(reason) = reason_to_notify(last, telling) else {
                 continue;
             };
-            let mut entry = log_entry(group, route, index, tellable, now);
-            entry.firing.extend(known.into_iter().flat_map(|known| tellable.muted_in(&known.firing)));
-            entry.firing.sort_unstable();
-            record.log.push(entry);
+            all.push(tellable.told(route, index, known, now));
             if integration.send_resolved || !tellable.firing.is_empty() {
-                let notification = self.notification(group, route, integration, tellable, reason, now);
                 record.deliveries.push(Delivery {
-                    id: delivery_id(&group.key, &receiver.name, index, now),
+                    id: delivery_id(&group.key, &route.receiver, index, now),
                     integration: index,
                     kind: integration.kind.clone(),
-                    notification,
+                    notification: self.notification(group, route, integration, tellable, reason, now),
                     attempts: 0,
                     not_before: now,
                 });
             }
         }
+        all
     }
 
     fn notification(
@@ -125,13 +135,13 @@ impl Dispatcher {
         reason: NotificationReason,
         now: Timestamp,
     ) -> Notification {
-        let told = |ids: &[u64], status: AlertStatus| -> Vec<Told<'_>> {
-            let alert = |id: &u64| self.alerts.get(&Fingerprint(*id)).map(|found| &found.alert);
-            ids.iter().filter_map(alert).map(|alert| Told { alert, status }).collect()
+        let telling = |ids: &[u64], status: AlertStatus| -> Vec<(Alert, AlertStatus)> {
+            let alert = |id: &u64| self.alerts.get(&Fingerprint(*id)).map(|found| found.alert());
+            ids.iter().filter_map(alert).map(|alert| (alert, status)).collect()
         };
-        let mut all = told(&tellable.firing, AlertStatus::Firing);
+        let mut all = telling(&tellable.firing, AlertStatus::Firing);
         if integration.send_resolved {
-            all.extend(told(&tellable.resolved, AlertStatus::Resolved));
+            all.extend(telling(&tellable.resolved, AlertStatus::Resolved));
         }
         let (alerts, truncated_alerts) = notified_alerts(all, integration.max_alerts());
         Notification {
@@ -184,12 +194,12 @@ impl Dispatcher {
     /// Takes an alert out of a group; whether it is in none any more.
     fn leave(&mut self, id: GroupId, fingerprint: Fingerprint) -> bool {
         if let Some(group) = self.groups.get_mut(&id) {
-            group.members.remove(&fingerprint);
+            group.members.remove(fingerprint);
         }
         let Some(tracked) = self.alerts.get_mut(&fingerprint) else {
             return false;
         };
-        tracked.groups.retain(|group| *group != id);
+        tracked.leave(id);
         tracked.groups.is_empty()
     }
 }
@@ -211,35 +221,30 @@ impl Tellable {
         told.iter().copied().filter(|id| self.muted.binary_search(id).is_ok())
     }
 
-    /// A log entry as if nothing had ever been told about the alerts that are muted now.
-    fn without_muted(&self, known: &NotificationLogEntry) -> NotificationLogEntry {
-        let mut known = known.clone();
-        known.firing.retain(|id| self.muted.binary_search(id).is_err());
-        known
+    /// What was told as firing, as if nothing had ever been told about the alerts that are muted now.
+    fn without_muted(&self, told: &[u64]) -> Vec<u64> {
+        told.iter().copied().filter(|id| self.muted.binary_search(id).is_err()).collect()
+    }
+
+    /// What an integration knows once it is told of these.
+    fn told(&self, route: &Route, integration: u32, known: Option<&Told>, now: Timestamp) -> Told {
+        let mut firing = self.firing.clone();
+        firing.extend(known.into_iter().flat_map(|known| self.muted_in(&known.firing)));
+        firing.sort_unstable();
+        Told {
+            receiver: Arc::clone(&route.receiver),
+            integration,
+            at: now,
+            firing: firing.into(),
+            resolved: self.resolved.clone().into(),
+            // As Alertmanager 0.34; entries of groups that live are kept longer.
+            expires_at: now
+                + route.repeat_interval.saturating_mul(2).max(route.group_interval * 2).min(RETENTION),
+        }
     }
 
     fn is_empty(&self) -> bool {
         self.firing.is_empty() && self.resolved.is_empty()
-    }
-}
-
-fn log_entry(
-    group: &Group,
-    route: &Route,
-    integration: u32,
-    tellable: &Tellable,
-    now: Timestamp,
-) -> NotificationLogEntry {
-    NotificationLogEntry {
-        group_key: group.key.to_string(),
-        receiver: route.receiver.to_string(),
-        integration,
-        at: now,
-        firing: tellable.firing.clone(),
-        resolved: tellable.resolved.clone(),
-        // As Alertmanager 0.34; entries of groups that live are kept longer.
-        expires_at: now
-            + route.repeat_interval.saturating_mul(2).max(route.group_interval * 2).min(RETENTION),
     }
 }
 

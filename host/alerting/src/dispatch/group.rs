@@ -1,10 +1,10 @@
 //! Groups: alerts of one route that share the values of its `group_by` labels, told about together.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use bellwether_model::{Alert, Fingerprint, Labels, Timestamp};
+use bellwether_model::{Fingerprint, Labels, Timestamp};
 
+use super::members::Members;
 use super::{Dispatcher, Effect, Timer, events};
 use crate::route::RouteId;
 
@@ -46,10 +46,10 @@ pub(crate) struct Group {
     pub(crate) labels: Labels,
     /// Its identity in notifications and in the log.
     pub(crate) key: Arc<str>,
-    pub(crate) members: BTreeSet<Fingerprint>,
+    pub(crate) members: Members,
     pub(crate) phase: Phase,
     /// The time intervals that muted it at its last flush.
-    pub(crate) muted_by: Vec<String>,
+    pub(crate) muted_by: Box<[String]>,
 }
 
 impl Dispatcher {
@@ -58,21 +58,21 @@ impl Dispatcher {
         let Some(tracked) = self.alerts.get(&fingerprint) else {
             return;
         };
-        let alert = tracked.alert.clone();
-        for route in self.routes.matching(&alert.labels) {
-            let group = self.group_for(route, &alert, now, effects);
-            self.join(group, fingerprint, &alert, now);
+        let (labels, starts_at) = (tracked.labels().clone(), tracked.span.starts_at);
+        for route in self.routes.matching(&labels) {
+            let group = self.group_for(route, &labels, now, effects);
+            self.join(group, fingerprint, starts_at, now);
         }
     }
 
     fn group_for(
         &mut self,
         route: RouteId,
-        alert: &Alert,
+        alert: &Labels,
         now: Timestamp,
         effects: &mut Vec<Effect>,
     ) -> GroupId {
-        let labels = self.routes.route(route).group_labels(&alert.labels);
+        let labels = self.routes.route(route).group_labels(alert);
         if let Some(known) = self.group_index.get(&(route, labels.clone())) {
             return *known;
         }
@@ -82,9 +82,9 @@ impl Dispatcher {
             route,
             labels,
             key,
-            members: BTreeSet::new(),
+            members: Members::None,
             phase,
-            muted_by: Vec::new(),
+            muted_by: Box::default(),
         });
         effects.push(events::group_formed(self, id, now));
         id
@@ -109,17 +109,17 @@ impl Dispatcher {
     }
 
     /// Adds a member. One that has waited long enough already, elsewhere, is not kept waiting here.
-    fn join(&mut self, id: GroupId, fingerprint: Fingerprint, alert: &Alert, now: Timestamp) {
+    fn join(&mut self, id: GroupId, fingerprint: Fingerprint, starts_at: Timestamp, now: Timestamp) {
         let Some(group) = self.groups.get_mut(&id) else {
             return;
         };
         group.members.insert(fingerprint);
         if let Some(tracked) = self.alerts.get_mut(&fingerprint) {
-            tracked.groups.push(id);
+            tracked.join(id);
         }
         let group_wait = self.routes.route(group.route).group_wait;
         if let Phase::Collecting { until } = group.phase
-            && alert.starts_at + group_wait < now
+            && starts_at + group_wait < now
             && until > now
         {
             self.set_phase(id, Phase::Collecting { until: now });

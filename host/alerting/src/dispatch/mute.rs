@@ -44,7 +44,7 @@ impl Dispatcher {
         let Some(tracked) = self.alerts.get(&fingerprint) else {
             return;
         };
-        let mute = self.mute_of(&tracked.alert.labels, &[], now);
+        let mute = self.mute_of(tracked.labels(), &[], now);
         self.set_mute(fingerprint, mute, now, effects);
     }
 
@@ -63,7 +63,7 @@ impl Dispatcher {
             return;
         }
         tracked.mute = mute;
-        effects.push(events::mute_changed(&tracked.alert, &tracked.mute, now));
+        effects.push(events::mute_changed(tracked.labels(), &tracked.mute, now));
     }
 }
 

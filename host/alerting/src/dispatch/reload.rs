@@ -1,12 +1,12 @@
 //! Another configuration: routes, rules and receivers change under alerts and groups that stay.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use bellwether_model::state::FlushRecord;
+use bellwether_model::state::{FlushRecord, StateChange};
 use bellwether_model::{Fingerprint, Labels, Timestamp};
 use rustc_hash::FxHashMap;
 
+use super::members::Members;
 use super::{Dispatcher, Effect, Group, GroupId, Phase};
 use crate::config::Config;
 use crate::inhibit::Inhibitor;
@@ -16,12 +16,14 @@ use crate::route::{RouteId, RouteTree};
 #[derive(Debug)]
 struct Kept {
     phase: Phase,
-    muted_by: Vec<String>,
+    muted_by: Box<[String]>,
 }
 
 impl Dispatcher {
-    /// Routes every alert anew. A group whose route is still at its place keeps its timer; Alertmanager restarts all
-    /// of them (upstream issues 2492, 3037).
+    /// Routes every alert anew. A group whose route is still at its place goes on, whole: one that collects keeps its
+    /// time, one that was told is looked at at once, so that whoever is to be told now need not wait, and its interval
+    /// counts from there. Alertmanager restarts all of them, with the alerts that it happens to have (upstream issues
+    /// 2492, 3037).
     pub(super) fn reload(&mut self, config: Arc<Config>, now: Timestamp, effects: &mut Vec<Effect>) {
         let kept = self.take_groups();
         self.routes = RouteTree::new(&config);
@@ -40,12 +42,12 @@ impl Dispatcher {
             let Some(tracked) = self.alerts.get(fingerprint) else {
                 continue;
             };
-            self.inhibitor.add(&tracked.alert.labels);
+            self.inhibitor.add(tracked.labels());
         }
         let forgotten = alerts.into_iter().filter(|fingerprint| !self.reroute(*fingerprint, now, effects));
         let record = FlushRecord { forgotten: forgotten.collect(), ..FlushRecord::default() };
         if !record.forgotten.is_empty() {
-            effects.push(Effect::Flush(record));
+            effects.push(Effect::Write(StateChange::Flush(record)));
         }
     }
 
@@ -61,12 +63,11 @@ impl Dispatcher {
             kept.insert((path, group.labels.clone()), taken);
             self.remove_group(id);
         }
-        self.alerts.values_mut().for_each(|tracked| tracked.groups.clear());
+        self.alerts.values_mut().for_each(|tracked| tracked.groups = Box::default());
         kept
     }
 
-    /// A group of the same route goes on in its rhythm, but never later than the new intervals would have it. It is
-    /// made without members; one that gets none ends by itself.
+    /// It is made without members; one that gets none ends by itself.
     fn keep_group(&mut self, route_id: RouteId, labels: Labels, kept: Kept, now: Timestamp) {
         let route = self.routes.route(route_id);
         if labels.iter().any(|label| route.group_labels(&labels).get(&label.name).is_none()) {
@@ -74,13 +75,18 @@ impl Dispatcher {
         }
         let phase = match kept.phase {
             Phase::Collecting { until } => Phase::Collecting { until: until.min(now + route.group_wait) },
-            Phase::Flushed { last, next } => {
-                Phase::Flushed { last, next: next.min(last + route.group_interval).max(now) }
-            }
+            // Never twice in one millisecond: messages of a group are known by their time.
+            Phase::Flushed { last, .. } => Phase::Flushed { last, next: now.max(last.offset_millis(1)) },
         };
         let key = route.group_key(&labels).into();
-        let members = BTreeSet::new();
-        self.add_group(Group { route: route_id, labels, key, members, phase, muted_by: kept.muted_by });
+        self.add_group(Group {
+            route: route_id,
+            labels,
+            key,
+            members: Members::None,
+            phase,
+            muted_by: kept.muted_by,
+        });
     }
 
     /// Whether the alert is still of use: it fires, or its end is owed to somebody.
@@ -88,7 +94,7 @@ impl Dispatcher {
         let Some(tracked) = self.alerts.get(&fingerprint) else {
             return false;
         };
-        if tracked.is_resolved(now) && !self.was_told(&tracked.alert) {
+        if tracked.is_resolved(now) && !self.was_told(tracked.labels()) {
             self.forget(fingerprint);
             return false;
         }

@@ -1,7 +1,9 @@
 //! The machine on simulated time. A [`World`] is one configuration and a clock; what it is told happens at seconds
 //! after the start, and every message it would send is remembered with its time.
 
+mod acknowledge;
 mod durability;
+mod hold;
 mod mutes;
 mod random;
 mod scenarios;
@@ -12,7 +14,7 @@ use std::sync::Arc;
 
 use bellwether_model::AlertStatus;
 use bellwether_model::receiver::Notification;
-use bellwether_model::state::{Delivery, NotificationLogEntry, StoredMatcher};
+use bellwether_model::state::{Delivery, Episode, NotificationLogEntry, StoredMatcher};
 
 use super::*;
 use crate::ingest::{PostedAlert, accept};
@@ -66,6 +68,7 @@ struct Disk {
     alerts: FxHashMap<Fingerprint, Alert>,
     silences: FxHashMap<String, Silence>,
     log: FxHashMap<(String, String, u32), NotificationLogEntry>,
+    acknowledgements: FxHashMap<Fingerprint, Acknowledgement>,
 }
 
 struct World {
@@ -74,6 +77,8 @@ struct World {
     now: Timestamp,
     disk: Disk,
     deliveries: Vec<Delivery>,
+    episodes: Vec<Episode>,
+    start: Start,
     events: Vec<Happened>,
     ids: u32,
 }
@@ -90,10 +95,24 @@ fn world(root: &str) -> World {
 
 impl World {
     fn new(config: &str) -> Self {
+        Self::starting(config, Start::default())
+    }
+
+    fn starting(config: &str, start: Start) -> Self {
         let config = parse(config);
         let now = at(0.0);
-        let machine = Dispatcher::new(config.clone(), Restored::default(), "http://here", now);
-        Self { config, machine, now, disk: Disk::default(), deliveries: vec![], events: vec![], ids: 0 }
+        let machine = Dispatcher::new(config.clone(), Restored::default(), start.clone(), now);
+        Self {
+            config,
+            machine,
+            now,
+            disk: Disk::default(),
+            deliveries: vec![],
+            episodes: vec![],
+            start,
+            events: vec![],
+            ids: 0,
+        }
     }
 
     /// Lets time pass; the machine is called exactly when it asks for it.
@@ -168,31 +187,46 @@ impl World {
             alerts: self.disk.alerts.values().cloned().collect(),
             silences: self.disk.silences.values().cloned().collect(),
             log: self.disk.log.values().cloned().collect(),
+            acknowledgements: self.disk.acknowledgements.clone().into_iter().collect(),
         };
-        self.machine = Dispatcher::new(self.config.clone(), restored, "http://here", self.now);
+        self.machine = Dispatcher::new(self.config.clone(), restored, self.start.clone(), self.now);
         self
     }
 
     fn carry_out(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::PutAlerts(alerts) => {
-                    self.disk.alerts.extend(alerts.into_iter().map(|alert| (alert.fingerprint(), alert)));
-                }
-                Effect::PutSilence(silence) => {
-                    self.disk.silences.insert(silence.id.clone(), silence);
-                }
-                Effect::ForgetSilences(ids) => ids.iter().for_each(|id| drop(self.disk.silences.remove(id))),
-                Effect::Flush(flush) => {
-                    for entry in flush.log {
-                        let key = (entry.group_key.clone(), entry.receiver.clone(), entry.integration);
-                        self.disk.log.insert(key, entry);
-                    }
-                    flush.forgotten.iter().for_each(|known| drop(self.disk.alerts.remove(known)));
-                    self.deliveries.extend(flush.deliveries);
-                }
+                Effect::Write(change) => self.write(change),
                 Effect::Happened(happened) => self.events.push(happened),
             }
+        }
+    }
+
+    fn write(&mut self, change: StateChange) {
+        match change {
+            StateChange::PutAlerts(alerts) => {
+                self.disk.alerts.extend(alerts.into_iter().map(|alert| (alert.fingerprint(), alert)));
+            }
+            StateChange::PutSilence(silence) => {
+                self.disk.silences.insert(silence.id.clone(), silence);
+            }
+            StateChange::ForgetSilences(ids) => ids.iter().for_each(|id| drop(self.disk.silences.remove(id))),
+            StateChange::Flush(flush) => {
+                for entry in flush.log {
+                    let key = (entry.group_key.clone(), entry.receiver.clone(), entry.integration);
+                    self.disk.log.insert(key, entry);
+                }
+                flush.forgotten.iter().for_each(|known| drop(self.disk.alerts.remove(known)));
+                self.deliveries.extend(flush.deliveries);
+            }
+            StateChange::Acknowledge(alerts, acknowledgement) => {
+                let taken = alerts.into_iter().map(|alert| (alert, acknowledgement.clone()));
+                self.disk.acknowledgements.extend(taken);
+            }
+            StateChange::Unacknowledge(alerts) => {
+                alerts.iter().for_each(|alert| drop(self.disk.acknowledgements.remove(alert)));
+            }
+            StateChange::EndEpisode(episode) => self.episodes.push(episode),
         }
     }
 

@@ -19,12 +19,10 @@ pub use signals::SignalCache;
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
-use serde::Serialize;
 
+use super::alerts::error;
 use crate::host::Host;
 
 /// Everything below `/` that is not Prometheus' API.
@@ -39,17 +37,5 @@ pub fn routes() -> Router<Arc<Host>> {
         .route("/plugins", get(plugins::list))
         .route("/status", get(status::status))
         .layer(Extension(Arc::new(feed::BoardFeed::default())));
-    Router::new()
-        .nest("/api/bellwether/v1", own)
-        .merge(super::alertmanager::v2_routes())
-        .fallback(assets::serve)
-}
-
-/// An error of the page's own endpoints: `{"error": "…"}`.
-fn error(code: StatusCode, text: &str) -> Response {
-    #[derive(Serialize)]
-    struct Error<'a> {
-        error: &'a str,
-    }
-    super::prometheus::json(code, &Error { error: text }).into_response()
+    Router::new().nest("/api/bellwether/v1", own).fallback(assets::serve)
 }

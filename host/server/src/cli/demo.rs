@@ -186,6 +186,7 @@ fn line(entry: &Entry, started: Timestamp) -> String {
         Kind::Resolved => ("✓", "resolved"),
         Kind::Inhibited => ("–", "inhibited"),
         Kind::Silenced => ("–", "silenced"),
+        Kind::Acknowledged => ("–", "taken on"),
         Kind::Delivered => ("→", "delivered"),
         Kind::DeliveryFailed => ("✗", "not sent"),
         Kind::DeviceConnected => ("◇", "connected"),

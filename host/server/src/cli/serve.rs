@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bellwether_model::duration::parse_prometheus;
+use bellwether_model::duration::{parse_go, parse_prometheus};
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -41,6 +41,10 @@ pub struct ServeArgs {
     /// Where people reach this host: the base of links in messages
     #[arg(long, value_name = "URL")]
     external_url: Option<String>,
+    /// How long no alert is told after the start; Prometheus' --rules.alert.resend-delay is a good value where alerts
+    /// come from there [default: 0s]
+    #[arg(long = "dispatch.start-delay", value_name = "DURATION", value_parser = go_duration)]
+    dispatch_start_delay: Option<Duration>,
     #[command(flatten)]
     features: FeatureArgs,
     #[command(flatten)]
@@ -73,6 +77,10 @@ fn above_zero(text: &str) -> Result<Duration, String> {
         Ok(duration) => Ok(duration),
         Err(error) => Err(error.to_string()),
     }
+}
+
+fn go_duration(text: &str) -> Result<Duration, String> {
+    parse_go(text).map_err(|error| error.to_string())
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {
@@ -110,6 +118,7 @@ pub async fn run(args: ServeArgs) -> Outcome {
         listen: args.listen,
         alertmanager_listen: args.alertmanager_listen,
         external_url: args.external_url,
+        dispatch_start_delay: args.dispatch_start_delay.unwrap_or_default(),
         program: std::env::current_exe().ok(),
         ..HostOptions::default()
     };

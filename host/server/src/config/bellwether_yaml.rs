@@ -30,7 +30,7 @@ pub(super) struct BellwetherYaml {
     pub(super) plugins: PluginsYaml,
     /// How expressions are evaluated.
     pub(super) promql: super::promql::PromqlYaml,
-    /// How long samples are kept.
+    /// How long samples and the history of alerts are kept.
     pub(super) storage: StorageYaml,
 }
 
@@ -49,4 +49,6 @@ pub(super) struct PluginsYaml {
 pub(super) struct StorageYaml {
     /// `15d` unless given.
     pub(super) retention: Option<Spanned<String>>,
+    /// How long episodes of alerts and their messages are kept; `90d` unless given.
+    pub(super) history_retention: Option<Spanned<String>>,
 }

@@ -38,6 +38,7 @@ pub(super) fn configuration(now: Timestamp) -> Result<Configuration, ConfigError
         plugin_dir: None,
         promql: PromqlSettings::default(),
         retention: RETENTION,
+        history_retention: RETENTION,
         notes: Vec::new(),
         files: vec![file(RULES), file(ROUTING)],
         prometheus_yaml: String::new(),

@@ -9,7 +9,7 @@ use bellwether_devices::DeviceSet;
 use bellwether_ingest::{ScrapeConfig, ScrapeGlobals, ScrapeJob};
 use bellwether_model::Timestamp;
 use bellwether_model::duration::parse_prometheus;
-use bellwether_model::yaml::{self, YamlError};
+use bellwether_model::yaml::{self, Spanned, YamlError};
 use bellwether_template::alertmanager::Templates;
 
 use super::bellwether_yaml::BellwetherYaml;
@@ -20,6 +20,9 @@ use super::{ConfigErrors, Configuration, Origin, RuleFiles, SourceFile, Sources,
 
 /// How long samples are kept where nothing is said, as in Prometheus.
 const DEFAULT_RETENTION: Duration = Duration::from_secs(15 * 86_400);
+
+/// How long the history of alerts is kept where nothing is said.
+pub(super) const DEFAULT_HISTORY_RETENTION: Duration = Duration::from_secs(90 * 86_400);
 
 /// Routing where no Alertmanager configuration is given: everything goes to the inbox on the page.
 const DEFAULT_ALERTING: &str = "\
@@ -74,7 +77,9 @@ fn put_together(
     let (alerting, alerting_folder) = loader.alerting(sources, &own)?;
     let devices = DeviceSet::check(&own.yaml.devices, &own.yaml.log_rules)
         .map_err(|error| error.in_file(&own.name, &own.text))?;
-    let retention = own.retention()?;
+    let retention = own.retention(own.yaml.storage.retention.as_ref(), DEFAULT_RETENTION)?;
+    let history_retention =
+        own.retention(own.yaml.storage.history_retention.as_ref(), DEFAULT_HISTORY_RETENTION)?;
     let place = (own.name.as_str(), own.text.as_str());
     let mut promql = own.yaml.promql.check(&sources.promql, place, &mut loader.notes)?;
     promql.engine.subquery_step = global.evaluation_interval;
@@ -108,6 +113,7 @@ fn put_together(
         plugin_dir: own.yaml.plugins.dir.as_ref().map(|dir| own.folder.join(dir)),
         promql,
         retention,
+        history_retention,
         notes: std::mem::take(&mut loader.notes),
         prometheus_yaml: secrets::mask(if prometheus.name.is_empty() { &own.text } else { &prometheus.text }),
         files: std::mem::take(&mut loader.files),
@@ -160,9 +166,9 @@ impl<T: Default> Read<T> {
 }
 
 impl Read<BellwetherYaml> {
-    fn retention(&self) -> Result<Duration, YamlError> {
-        let Some(text) = &self.yaml.storage.retention else {
-            return Ok(DEFAULT_RETENTION);
+    fn retention(&self, text: Option<&Spanned<String>>, default: Duration) -> Result<Duration, YamlError> {
+        let Some(text) = text else {
+            return Ok(default);
         };
         let parsed = parse_prometheus(&text.value).ok().filter(|retention| !retention.is_zero());
         parsed.ok_or_else(|| {

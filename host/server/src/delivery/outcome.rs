@@ -6,10 +6,14 @@ use bellwether_model::receiver::{DeliveryFailure, Receipt};
 use bellwether_model::state::{Delivery, DeliveryOutcome};
 use bellwether_model::{Labels, Timestamp};
 
-/// Wait after the first failed attempt; doubles with each one.
-const FIRST_BACKOFF: Duration = Duration::from_secs(1);
-/// The longest wait between attempts that the host chooses itself.
-const MAX_BACKOFF: Duration = Duration::from_secs(300);
+/// Wait after the first failed attempt, as Alertmanager; half as long again after each one.
+const FIRST_BACKOFF: Duration = Duration::from_millis(500);
+/// The longest wait between attempts at a receiver that may come back at any moment, as Alertmanager.
+const MAX_BACKOFF: Duration = Duration::from_secs(60);
+/// The shortest wait where a receiver asks for one.
+const MIN_RATE_LIMIT: Duration = Duration::from_secs(1);
+/// The wait where somebody has to put something right first.
+const REPAIR_WAIT: Duration = Duration::from_secs(300);
 /// The longest wait that a receiver may ask for: a mistaken header must not silence it for days.
 const MAX_RATE_LIMIT: Duration = Duration::from_secs(3600);
 /// A message that could not be delivered for so long is given up.
@@ -34,8 +38,8 @@ pub(super) fn outcome_of(
     }
     let wait = match failure {
         DeliveryFailure::Permanent(_) => return DeliveryOutcome::Dead(text),
-        DeliveryFailure::RateLimited(wait) => wait.clamp(FIRST_BACKOFF, MAX_RATE_LIMIT),
-        DeliveryFailure::Misconfigured(_) => spread(MAX_BACKOFF, &delivery.id, delivery.attempts),
+        DeliveryFailure::RateLimited(wait) => wait.clamp(MIN_RATE_LIMIT, MAX_RATE_LIMIT),
+        DeliveryFailure::Misconfigured(_) => spread(REPAIR_WAIT, &delivery.id, delivery.attempts),
         // No call names an earlier message, so there is none to leave out: such an answer is a failure like others.
         DeliveryFailure::PreviousLost | DeliveryFailure::Retryable(_) | DeliveryFailure::Crashed(_) => {
             backoff(&delivery.id, delivery.attempts)
@@ -44,10 +48,11 @@ pub(super) fn outcome_of(
     DeliveryOutcome::RetryAt(now + wait, text)
 }
 
-/// Doubles from one second to five minutes.
+/// Grows from half a second to a minute.
 fn backoff(id: &str, attempts: u32) -> Duration {
-    let doubled = FIRST_BACKOFF.saturating_mul(2_u32.saturating_pow(attempts.min(16))).min(MAX_BACKOFF);
-    spread(doubled, id, attempts)
+    let longest = MAX_BACKOFF.as_secs_f64();
+    let grown = FIRST_BACKOFF.as_secs_f64() * 1.5_f64.powi(attempts.min(64).cast_signed());
+    spread(Duration::from_secs_f64(grown.min(longest)), id, attempts)
 }
 
 /// Up to a fifth longer, so that messages that failed together do not come back together.
@@ -73,22 +78,24 @@ mod tests {
     }
 
     #[test]
-    fn waits_double_up_to_five_minutes() {
+    fn waits_grow_from_half_a_second_to_a_minute() {
         let wait =
-            |attempts| wait_after(DeliveryFailure::Retryable("503".into()), attempts).unwrap().as_secs();
-        assert_eq!((wait(0), wait(1)), (1, 2));
-        assert!((300..=360).contains(&wait(40)), "{}", wait(40));
+            |attempts| wait_after(DeliveryFailure::Retryable("503".into()), attempts).unwrap().as_millis();
+        assert!((500..=600).contains(&wait(0)), "{}", wait(0));
+        assert!((750..=900).contains(&wait(1)), "{}", wait(1));
+        assert!((60_000..=72_000).contains(&wait(40)), "{}", wait(40));
+        assert!((60_000..=72_000).contains(&wait(u32::MAX)), "{}", wait(u32::MAX));
     }
 
     #[test]
     fn a_lost_earlier_message_is_no_reason_to_hurry() {
-        assert!(wait_after(DeliveryFailure::PreviousLost, 3).unwrap() >= Duration::from_secs(8));
+        assert!(wait_after(DeliveryFailure::PreviousLost, 3).unwrap() >= Duration::from_millis(1600));
     }
 
     #[test]
     fn what_may_be_put_right_is_retried_and_a_refusal_is_not() {
         let wait = wait_after(DeliveryFailure::Misconfigured("no plugin".into()), 0).unwrap();
-        assert!(wait >= MAX_BACKOFF && wait <= MAX_BACKOFF.mul_f64(1.2), "{wait:?}");
+        assert!(wait >= REPAIR_WAIT && wait <= REPAIR_WAIT.mul_f64(1.2), "{wait:?}");
         assert_eq!(wait_after(DeliveryFailure::Permanent("400".into()), 0), None);
     }
 

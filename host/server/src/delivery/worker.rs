@@ -10,12 +10,13 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bellwether_model::receiver::{DeliveryFailure, Receipt, ReceiverCall};
 use bellwether_model::state::{
-    DeadDelivery, Delivery, DeliveryOutcome, DurableState, LeaseLimits, StateError,
+    Attempt, DeadDelivery, Delivery, DeliveryOutcome, DurableState, LeaseLimits, StateError,
 };
 use bellwether_model::{AlertStatus, Timestamp};
 use futures::FutureExt;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -29,9 +30,11 @@ use crate::tasks::Tasks;
 use crate::telemetry::Telemetry;
 
 /// Messages handed over at the same time: so many that a few receivers that hang leave most of them free.
-const MAX_CONCURRENT: usize = 32;
+const MAX_CONCURRENT: usize = 64;
 /// Of these, for one integration of a receiver.
-const MAX_CONCURRENT_PER_INTEGRATION: usize = 4;
+const MAX_CONCURRENT_PER_INTEGRATION: usize = 8;
+/// How often it is counted what waits; that takes the longer the more it is.
+const COUNT_INTERVAL: Duration = Duration::from_secs(5);
 /// The longest that one attempt may take.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a message is held for an attempt; longer than any attempt takes.
@@ -83,7 +86,13 @@ pub fn tell_routing(routing: RoutingHandle, tasks: Tasks) -> Arc<dyn Fn(DeadDeli
 /// what does not is sent again after the next start.
 pub async fn run(deps: DeliveryDeps, token: CancellationToken) {
     let mut under_way = JoinSet::new();
+    let (mut ended, mut count_at) = (Vec::new(), Instant::now());
     while !token.is_cancelled() {
+        if Instant::now() >= count_at {
+            count(&deps).await;
+            count_at = Instant::now() + COUNT_INTERVAL;
+        }
+        settle(&deps, std::mem::take(&mut ended)).await;
         let wait = match round(&deps, &mut under_way).await {
             Ok(wait) => wait,
             Err(error) => {
@@ -94,37 +103,63 @@ pub async fn run(deps: DeliveryDeps, token: CancellationToken) {
         tokio::select! {
             () = token.cancelled() => {}
             () = deps.wake.notified() => {}
-            Some(_) = under_way.join_next() => {}
+            Some(attempt) = under_way.join_next() => ended.extend(attempt),
             () = tokio::time::sleep(wait) => {}
         }
-        while under_way.try_join_next().is_some() {}
+        while let Some(attempt) = under_way.try_join_next() {
+            ended.extend(attempt);
+        }
     }
-    let all_ended = async { while under_way.join_next().await.is_some() {} };
+    let all_ended = async {
+        while let Some(attempt) = under_way.join_next().await {
+            ended.extend(attempt);
+        }
+    };
     if tokio::time::timeout(STOP_WAIT, all_ended).await.is_err() {
         warn!(
             count = under_way.len(),
             "notifications were still under way at the stop and will be sent again"
         );
     }
+    settle(&deps, ended).await;
+}
+
+/// Writes down how attempts ended, those that ended at about the same time together.
+async fn settle(deps: &DeliveryDeps, ended: Vec<Attempt>) {
+    if ended.is_empty() {
+        return;
+    }
+    match on_state(deps, move |state| state.settle_deliveries(&ended)).await {
+        Ok(dead) => dead.into_iter().for_each(|dead| (deps.on_dead)(dead)),
+        Err(error) => {
+            error!(error = &error as &dyn std::error::Error, "cannot note how deliveries ended");
+        }
+    }
 }
 
 /// Starts all that is due and fits, and says how long nothing more becomes due. What is due and does not fit is looked
 /// at again as soon as anything ends.
-async fn round(deps: &DeliveryDeps, under_way: &mut JoinSet<()>) -> Result<Duration, StateError> {
+async fn round(deps: &DeliveryDeps, under_way: &mut JoinSet<Attempt>) -> Result<Duration, StateError> {
     let now = deps.clock.now();
     let total = MAX_CONCURRENT.saturating_sub(under_way.len());
-    if total > 0 {
-        let limits = LeaseLimits { total, per_integration: MAX_CONCURRENT_PER_INTEGRATION };
-        let leased = on_state(deps, move |state| state.lease_deliveries(now, now + LEASE, limits)).await?;
-        for delivery in leased {
-            let deps = deps.clone();
-            under_way.spawn(async move { deliver(&deps, delivery).await });
-        }
+    let limits = LeaseLimits { total, per_integration: MAX_CONCURRENT_PER_INTEGRATION };
+    let look = move |state: &dyn DurableState| {
+        let leased =
+            if total == 0 { Vec::new() } else { state.lease_deliveries(now, now + LEASE, limits)? };
+        Ok((leased, state.next_delivery(now)?))
+    };
+    let (leased, next) = on_state(deps, look).await?;
+    for delivery in leased {
+        let deps = deps.clone();
+        under_way.spawn(async move { deliver(&deps, delivery).await });
     }
-    let look = move |state: &dyn DurableState| Ok((state.pending_deliveries()?.0, state.next_delivery(now)?));
-    let (pending, next) = on_state(deps, look).await?;
-    deps.telemetry.pending_notifications(pending);
     Ok(next.map_or(IDLE_CHECK, |next| next.since(now).clamp(SHORTEST_WAIT, IDLE_CHECK)))
+}
+
+async fn count(deps: &DeliveryDeps) {
+    if let Ok((pending, _)) = on_state(deps, |state| state.pending_deliveries()).await {
+        deps.telemetry.pending_notifications(pending);
+    }
 }
 
 /// Works on the state where waiting for the disk holds up nobody.
@@ -140,22 +175,15 @@ async fn on_state<T: Send + 'static>(
     })
 }
 
-async fn deliver(deps: &DeliveryDeps, delivery: Delivery) {
+async fn deliver(deps: &DeliveryDeps, delivery: Delivery) -> Attempt {
     note(deps, &delivery, Delivered::Sending);
     // A panic counts as an attempt; otherwise the message would come back with each lease for ever.
     let result = AssertUnwindSafe(attempt(deps, &delivery)).catch_unwind().await;
     let result = result.unwrap_or_else(|panic| Err(DeliveryFailure::Retryable(panic_text(panic.as_ref()))));
     let now = deps.clock.now();
     let outcome = outcome_of(&delivery, result, now);
-    let (id, ended) = (delivery.id.clone(), outcome.clone());
-    match on_state(deps, move |state| state.settle_delivery(&id, &ended, now)).await {
-        Ok(Some(dead)) => (deps.on_dead)(dead),
-        Ok(None) => {}
-        Err(error) => {
-            error!(error = &error as &dyn std::error::Error, "cannot note how a delivery ended");
-        }
-    }
-    report(deps, &delivery, outcome, now);
+    report(deps, &delivery, outcome.clone(), now);
+    Attempt { id: delivery.id, outcome, at: now }
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> String {

@@ -80,7 +80,7 @@ impl World {
     async fn routed(&self) -> Vec<String> {
         let all = AlertFilter::default();
         let views = self.routing.read(move |dispatcher, now| dispatcher.alerts(&all, now)).await.unwrap();
-        views.iter().map(|view| view.alert.labels.to_string()).collect()
+        views.iter().map(|view| view.labels().to_string()).collect()
     }
 
     /// What was kept of rules' alerts, in order, without the rest that was written.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bellwether_model::state::DurableState;
 use bellwether_sandbox::PluginChange;
 use tracing::{error, info};
 
@@ -12,11 +13,14 @@ use crate::plugins;
 
 /// How often samples beyond the retention are dropped.
 const RETENTION_CHECK: Duration = Duration::from_secs(60);
+/// How often history beyond its retention is dropped.
+const HISTORY_CHECK: Duration = Duration::from_secs(60);
 /// How often the folder of plugins is looked at.
 const PLUGIN_CHECK: Duration = Duration::from_secs(5);
 
 pub(super) fn start(host: &Arc<Host>) {
     host.tasks.spawn("retention", every(RETENTION_CHECK, Arc::clone(host), drop_old_samples));
+    host.tasks.spawn("history", every(HISTORY_CHECK, Arc::clone(host), drop_old_history));
     host.tasks.spawn("plugin folder", every(PLUGIN_CHECK, Arc::clone(host), take_in_plugins));
 }
 
@@ -35,6 +39,15 @@ async fn drop_old_samples(host: Arc<Host>) {
     let dropped = tokio::task::spawn_blocking(move || host.store.apply_retention(now)).await;
     if let Ok(series @ 1..) = dropped {
         info!(series, "series without samples dropped");
+    }
+}
+
+async fn drop_old_history(host: Arc<Host>) {
+    let now = host.clock.now();
+    let before = now - host.config().history_retention;
+    let dropped = tokio::task::spawn_blocking(move || host.state.forget_history(before, now)).await;
+    if let Ok(Err(error)) = dropped {
+        error!(error = &error as &dyn std::error::Error, "old history not dropped");
     }
 }
 

@@ -16,6 +16,8 @@ pub struct HostOptions {
     pub alertmanager_listen: String,
     /// Where people reach the host.
     pub external_url: Option<String>,
+    /// For how long no alert is told after the start, as Alertmanager's `--dispatch.start-delay`.
+    pub dispatch_start_delay: Duration,
     /// How often the host writes its own metrics about devices.
     pub device_heartbeat: Duration,
     /// This program, to compile plugins in a process of its own; none compiles in this one.
@@ -31,6 +33,7 @@ impl Default for HostOptions {
             listen: "127.0.0.1:9090".to_owned(),
             alertmanager_listen: "127.0.0.1:9093".to_owned(),
             external_url: None,
+            dispatch_start_delay: Duration::ZERO,
             device_heartbeat: Duration::from_secs(5),
             program: None,
             clock: Clock::system(),

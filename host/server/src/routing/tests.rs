@@ -3,9 +3,9 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bellwether_model::history::{EpisodeRecord, HistoryQuery};
 use bellwether_model::state::{
-    DeadDelivery, Delivery, DeliveryOutcome, FlushRecord, InboxMessage, LeaseLimits, StateSnapshot,
-    StoredRuleAlert,
+    Attempt, DeadDelivery, Delivery, InboxMessage, LeaseLimits, StateChange, StateSnapshot, StoredRuleAlert,
 };
 
 use super::*;
@@ -45,27 +45,43 @@ impl FlakyState {
     }
 }
 
+fn lines(change: &StateChange) -> Vec<String> {
+    match change {
+        StateChange::PutAlerts(alerts) => {
+            alerts.iter().map(|alert| format!("alert {}", alert.labels)).collect()
+        }
+        StateChange::PutSilence(silence) => vec![format!("silence {}", silence.comment)],
+        StateChange::ForgetSilences(ids) => vec![format!("forget {}", ids.len())],
+        StateChange::Flush(flush) => {
+            let told = flush.deliveries.iter().flat_map(|delivery| &delivery.notification.alerts);
+            told.map(|alert| format!("told {} {}", alert.status.as_str(), alert.labels)).collect()
+        }
+        StateChange::Acknowledge(alerts, own) => vec![format!("{} takes on {}", own.by, alerts.len())],
+        StateChange::Unacknowledge(alerts) => vec![format!("gives back {}", alerts.len())],
+        StateChange::EndEpisode(episode) => vec![format!("episode of {}", episode.alert.labels)],
+    }
+}
+
 impl DurableState for FlakyState {
     fn load(&self) -> Result<StateSnapshot, StateError> {
         Ok(StateSnapshot::default())
     }
 
-    fn put_alerts(&self, alerts: &[Alert]) -> Result<(), StateError> {
-        self.write(alerts.iter().map(|alert| format!("alert {}", alert.labels)))
+    fn apply(&self, changes: &[&StateChange]) -> Result<(), StateError> {
+        self.write(changes.iter().flat_map(|change| lines(change)))?;
+        let told = changes.iter().flat_map(|change| match change {
+            StateChange::Flush(flush) => &flush.deliveries[..],
+            _ => &[],
+        });
+        self.told.lock().unwrap().extend(told.cloned());
+        Ok(())
     }
 
-    fn put_silence(&self, silence: &Silence) -> Result<(), StateError> {
-        self.write([format!("silence {}", silence.comment)])
+    fn history(&self, _query: &HistoryQuery) -> Result<Vec<EpisodeRecord>, StateError> {
+        Ok(Vec::new())
     }
 
-    fn forget_silences(&self, ids: &[String]) -> Result<(), StateError> {
-        self.write([format!("forget {}", ids.len())])
-    }
-
-    fn record_flush(&self, flush: &FlushRecord) -> Result<(), StateError> {
-        let told = flush.deliveries.iter().flat_map(|delivery| &delivery.notification.alerts);
-        self.write(told.map(|alert| format!("told {} {}", alert.status.as_str(), alert.labels)))?;
-        self.told.lock().unwrap().extend_from_slice(&flush.deliveries);
+    fn forget_history(&self, _before: Timestamp, _now: Timestamp) -> Result<(), StateError> {
         Ok(())
     }
 
@@ -78,13 +94,8 @@ impl DurableState for FlakyState {
         Ok(Vec::new())
     }
 
-    fn settle_delivery(
-        &self,
-        _id: &str,
-        _outcome: &DeliveryOutcome,
-        _now: Timestamp,
-    ) -> Result<Option<DeadDelivery>, StateError> {
-        Ok(None)
+    fn settle_deliveries(&self, _attempts: &[Attempt]) -> Result<Vec<DeadDelivery>, StateError> {
+        Ok(Vec::new())
     }
 
     fn next_delivery(&self, _after: Timestamp) -> Result<Option<Timestamp>, StateError> {
@@ -128,7 +139,7 @@ fn deps(state: &Arc<FlakyState>, clock: &Clock) -> RoutingDeps {
         outbox: Arc::default(),
         journal: Arc::default(),
         clock: clock.clone(),
-        external_url: String::new(),
+        start: Start::default(),
     }
 }
 

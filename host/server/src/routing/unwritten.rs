@@ -9,8 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use bellwether_alerting::dispatch::Effect;
-use bellwether_model::state::{DurableState, StateError};
+use bellwether_model::state::{DurableState, StateChange, StateError};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -25,6 +24,9 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
 /// Rows that may wait while writing fails, about 20 MB with alerts of 1 kB. Beyond, the machine stands still.
 const MAX_ROWS: usize = 20_000;
+/// Rows that may wait while writing works: what the next transaction takes along. More would not make it faster, and
+/// senders are to feel how fast the disk is.
+const MAX_ROWS_AHEAD: usize = 4_000;
 
 /// Takes the answer to a request.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, RoutingError>>;
@@ -58,7 +60,7 @@ impl Answer {
 }
 
 enum Item {
-    Write(Arc<Effect>),
+    Write(Arc<StateChange>),
     Tell(Entry),
     Answer(Answer),
 }
@@ -66,7 +68,7 @@ enum Item {
 impl Item {
     fn rows(&self) -> usize {
         match self {
-            Self::Write(effect) => rows(effect),
+            Self::Write(change) => rows(change),
             Self::Tell(_) => 1,
             Self::Answer(_) => 0,
         }
@@ -82,11 +84,18 @@ enum Health {
     },
 }
 
+/// A transaction that is under way.
+struct Writing {
+    /// How many of the items that wait to be written it takes.
+    changes: usize,
+    task: JoinHandle<Result<(), StateError>>,
+}
+
 /// What was decided, from the first thing on that is not done yet.
 pub(super) struct Unwritten {
     items: VecDeque<Item>,
     rows: usize,
-    writing: Option<JoinHandle<Result<(), StateError>>>,
+    writing: Option<Writing>,
     health: Health,
     failure: Failure,
 }
@@ -102,23 +111,22 @@ impl Unwritten {
 
     /// Whether the machine may decide more.
     ///
-    /// While writing works each decision is written before the next one, so that senders feel how fast the disk is.
-    /// While it fails the machine goes on in memory: signs of life must reach it, or it would take alerts for resolved.
+    /// While one transaction is written the machine decides what the next one will hold. While writing fails the machine goes on in memory: signs of life must reach it, or it would take alerts for resolved.
     pub(super) fn has_room(&self) -> bool {
         match self.health {
-            Health::Good => self.is_empty(),
+            Health::Good => self.rows < MAX_ROWS_AHEAD,
             Health::Failing { .. } => self.rows < MAX_ROWS,
         }
     }
 
     /// Adds what one step of the machine decided, with what people are to see of it and whom to answer. To be followed
     /// by [`Self::tell`].
-    pub(super) fn push(&mut self, writes: Vec<Effect>, entries: Vec<Entry>, answer: Option<Answer>) {
+    pub(super) fn push(&mut self, writes: Vec<StateChange>, entries: Vec<Entry>, answer: Option<Answer>) {
         if answer.is_some() && !self.is_empty() {
             // While writing fails many ask, give up and ask again.
             self.items.retain(|item| !matches!(item, Item::Answer(answer) if answer.is_unwanted()));
         }
-        let writes = writes.into_iter().map(|effect| Item::Write(Arc::new(effect)));
+        let writes = writes.into_iter().map(|change| Item::Write(Arc::new(change)));
         let entries = entries.into_iter().map(Item::Tell);
         for item in writes.chain(entries).chain(answer.map(Item::Answer)) {
             self.rows += item.rows();
@@ -126,8 +134,8 @@ impl Unwritten {
         }
     }
 
-    /// Does what comes next: one write, after a pause where the last one failed, and all that had to wait for it.
-    /// Where this is given up half way the next call goes on.
+    /// Does what comes next: all writes that wait, in one transaction, after a pause where the last one failed; and all
+    /// that had to wait for them. Where this is given up half way the next call goes on.
     pub(super) async fn progress(&mut self, deps: &RoutingDeps) {
         if let Health::Failing { retry_at, .. } = self.health {
             tokio::time::sleep_until(retry_at).await;
@@ -173,26 +181,40 @@ impl Unwritten {
         }
     }
 
-    /// Writes the first of the items, which stays in its place until that has worked.
+    /// Writes what waits, which stays in its place until that has worked.
     async fn write(&mut self, state: &Arc<dyn DurableState>) -> Result<(), StateError> {
-        let Some(Item::Write(effect)) = self.items.front() else {
-            return Ok(());
-        };
         let writing = self.writing.get_or_insert_with(|| {
-            let (state, effect) = (Arc::clone(state), Arc::clone(effect));
-            tokio::task::spawn_blocking(move || write(state.as_ref(), &effect))
+            let changes = self.items.iter().filter_map(|item| match item {
+                Item::Write(change) => Some(Arc::clone(change)),
+                Item::Tell(_) | Item::Answer(_) => None,
+            });
+            let (state, changes) = (Arc::clone(state), changes.collect::<Vec<_>>());
+            let count = changes.len();
+            let task = tokio::task::spawn_blocking(move || {
+                state.apply(&changes.iter().map(Arc::as_ref).collect::<Vec<_>>())
+            });
+            Writing { changes: count, task }
         });
-        let written = writing.await;
-        self.writing = None;
-        written.unwrap_or_else(|failed| Err(not_written(failed.to_string())))
+        let written = (&mut writing.task).await;
+        let written = written.unwrap_or_else(|failed| Err(not_written(failed.to_string())));
+        if written.is_err() {
+            self.writing = None;
+        }
+        written
     }
 
+    /// What the transaction took is done; what stood between is told.
     fn written(&mut self, deps: &RoutingDeps) {
-        let Some(Item::Write(effect)) = self.items.pop_front_if(|item| matches!(item, Item::Write(_))) else {
-            return;
-        };
-        self.rows -= rows(&effect);
-        if matches!(effect.as_ref(), Effect::Flush(flush) if !flush.deliveries.is_empty()) {
+        let changes = self.writing.take().map_or(0, |writing| writing.changes);
+        let mut to_deliver = false;
+        for _ in 0..changes {
+            self.tell(deps);
+            let Some(Item::Write(change)) = self.items.pop_front() else { break };
+            self.rows -= rows(&change);
+            to_deliver |=
+                matches!(change.as_ref(), StateChange::Flush(flush) if !flush.deliveries.is_empty());
+        }
+        if to_deliver {
             deps.outbox.notify_one();
         }
         if matches!(self.health, Health::Failing { .. }) {
@@ -228,25 +250,16 @@ pub(super) fn not_written(cause: String) -> StateError {
     }
 }
 
-fn write(state: &dyn DurableState, effect: &Effect) -> Result<(), StateError> {
-    match effect {
-        Effect::PutAlerts(alerts) => state.put_alerts(alerts),
-        Effect::PutSilence(silence) => state.put_silence(silence),
-        Effect::ForgetSilences(ids) => state.forget_silences(ids),
-        Effect::Flush(flush) => state.record_flush(flush),
-        Effect::Happened(_) => Ok(()),
-    }
-}
-
-/// How much memory an effect takes, in rows of about 1 kB.
-fn rows(effect: &Effect) -> usize {
-    match effect {
-        Effect::PutAlerts(alerts) => alerts.len(),
-        Effect::ForgetSilences(ids) => ids.len(),
-        Effect::Flush(flush) => {
+/// How much memory a change takes, in rows of about 1 kB.
+fn rows(change: &StateChange) -> usize {
+    match change {
+        StateChange::PutAlerts(alerts) => alerts.len(),
+        StateChange::ForgetSilences(ids) => ids.len(),
+        StateChange::Acknowledge(alerts, _) | StateChange::Unacknowledge(alerts) => alerts.len(),
+        StateChange::Flush(flush) => {
             let alerts = flush.deliveries.iter().map(|delivery| 1 + delivery.notification.alerts.len());
             flush.log.len() + flush.forgotten.len() + alerts.sum::<usize>()
         }
-        Effect::PutSilence(_) | Effect::Happened(_) => 1,
+        StateChange::PutSilence(_) | StateChange::EndEpisode(_) => 1,
     }
 }

@@ -1,5 +1,7 @@
 //! Alerts of the routing side, silences, and the alerts of rules.
 
+use std::collections::HashMap;
+
 use bellwether_model::Fingerprint;
 use bellwether_model::alert::Alert;
 use bellwether_model::state::{Silence, StoredRuleAlert};
@@ -8,13 +10,59 @@ use rusqlite::{Connection, Row, named_params, params};
 use super::Failure;
 use super::codec::{from_bits, from_json, time, to_bits, to_json};
 
-pub(super) fn put(db: &Connection, alerts: &[Alert]) -> Result<(), Failure> {
+/// Where each alert stands, so that the file needs no index for it. Of a transaction that fails nothing stays.
+#[derive(Debug, Default)]
+pub(super) struct AlertRows {
+    rows: HashMap<Fingerprint, i64>,
+    /// What the transaction under way has changed, and what was there before.
+    changed: Vec<(Fingerprint, Option<i64>)>,
+}
+
+impl AlertRows {
+    pub(super) fn load(db: &Connection) -> rusqlite::Result<Self> {
+        let mut statement = db.prepare("SELECT fingerprint, id FROM alert")?;
+        let row = |row: &Row<'_>| Ok((Fingerprint(row.get::<_, i64>(0)?.cast_unsigned()), row.get(1)?));
+        let rows = statement.query_map([], row)?.collect::<rusqlite::Result<_>>()?;
+        Ok(Self { rows, changed: Vec::new() })
+    }
+
+    pub(super) fn find(&self, alert: Fingerprint) -> Option<i64> {
+        self.rows.get(&alert).copied()
+    }
+
+    fn set(&mut self, alert: Fingerprint, id: i64) {
+        self.changed.push((alert, self.rows.insert(alert, id)));
+    }
+
+    fn remove(&mut self, alert: Fingerprint) -> Option<i64> {
+        let former = self.rows.remove(&alert);
+        self.changed.push((alert, former));
+        former
+    }
+
+    pub(super) fn keep(&mut self) {
+        self.changed.clear();
+    }
+
+    pub(super) fn undo(&mut self) {
+        while let Some((alert, former)) = self.changed.pop() {
+            match former {
+                Some(id) => self.rows.insert(alert, id),
+                None => self.rows.remove(&alert),
+            };
+        }
+    }
+}
+
+pub(super) fn put(db: &Connection, rows: &mut AlertRows, alerts: &[Alert]) -> Result<(), Failure> {
     let mut statement = db.prepare_cached(
-        "INSERT OR REPLACE INTO alert VALUES (:fingerprint, :labels, :annotations, :starts_at, :ends_at,
+        "INSERT OR REPLACE INTO alert VALUES (:id, :fingerprint, :labels, :annotations, :starts_at, :ends_at,
             :ends_by_timeout, :updated_at, :generator_url, :value_bits)",
     )?;
     for alert in alerts {
+        let known = rows.find(alert.fingerprint());
         statement.execute(named_params! {
+            ":id": known,
             ":fingerprint": alert.fingerprint().0.cast_signed(),
             ":labels": to_json(&alert.labels),
             ":annotations": to_json(&alert.annotations),
@@ -25,6 +73,9 @@ pub(super) fn put(db: &Connection, alerts: &[Alert]) -> Result<(), Failure> {
             ":generator_url": alert.generator_url,
             ":value_bits": alert.value.map(to_bits),
         })?;
+        if known.is_none() {
+            rows.set(alert.fingerprint(), db.last_insert_rowid());
+        }
     }
     Ok(())
 }
@@ -39,7 +90,7 @@ pub(super) fn load(db: &Connection) -> Result<Vec<Alert>, Failure> {
     Ok(alerts)
 }
 
-fn alert(row: &Row<'_>) -> Result<Alert, Failure> {
+pub(super) fn alert(row: &Row<'_>) -> Result<Alert, Failure> {
     Ok(Alert {
         labels: from_json("alert", &row.get::<_, String>("labels")?)?,
         annotations: from_json("alert", &row.get::<_, String>("annotations")?)?,
@@ -52,10 +103,14 @@ fn alert(row: &Row<'_>) -> Result<Alert, Failure> {
     })
 }
 
-pub(super) fn forget(db: &Connection, fingerprints: &[Fingerprint]) -> Result<(), Failure> {
-    let mut statement = db.prepare_cached("DELETE FROM alert WHERE fingerprint = ?1")?;
+pub(super) fn forget(
+    db: &Connection,
+    rows: &mut AlertRows,
+    fingerprints: &[Fingerprint],
+) -> Result<(), Failure> {
+    let mut statement = db.prepare_cached("DELETE FROM alert WHERE id = ?1")?;
     for fingerprint in fingerprints {
-        statement.execute([fingerprint.0.cast_signed()])?;
+        statement.execute([rows.remove(*fingerprint)])?;
     }
     Ok(())
 }

@@ -18,6 +18,17 @@ pub(super) fn from_json<T: DeserializeOwned>(what: &'static str, text: &str) -> 
     serde_json::from_str(text).map_err(|error| Failure::Damaged { what, cause: error.to_string() })
 }
 
+/// One of a set of words, as it is written in JSON without its quotes.
+pub(super) fn to_word(value: &impl Serialize) -> String {
+    to_json(value).trim_matches('"').to_owned()
+}
+
+/// Reads what [`to_word`] wrote.
+pub(super) fn word<T: DeserializeOwned>(what: &'static str, text: String) -> Result<T, Failure> {
+    serde_json::from_value(Value::String(text))
+        .map_err(|error| Failure::Damaged { what, cause: error.to_string() })
+}
+
 /// The bits of a number, so that NaN and the infinities come back as they were.
 pub(super) const fn to_bits(value: f64) -> i64 {
     value.to_bits().cast_signed()

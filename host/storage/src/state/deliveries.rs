@@ -7,15 +7,18 @@ use std::time::Duration;
 
 use bellwether_model::Timestamp;
 use bellwether_model::receiver::{NotificationReason, Receipt};
-use bellwether_model::state::{DeadDelivery, Delivery, DeliveryOutcome, LeaseLimits};
+use bellwether_model::state::{Attempt, DeadDelivery, Delivery, DeliveryOutcome, LeaseLimits};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::Failure;
-use super::codec::{from_json, notification_from_json, notification_to_json, time, to_json};
+use super::codec::{from_json, notification_from_json, notification_to_json, time, to_json, to_word, word};
 use super::notification_log::{self, Topic};
 
-/// How long delivered messages are kept, so that a later message can refer to their receipts.
-const KEEP_DELIVERED: Duration = Duration::from_secs(7 * 86_400);
+/// How long the texts and receipts of delivered messages are kept, so that a later message can refer to them.
+const KEEP_TEXTS: Duration = Duration::from_secs(7 * 86_400);
+
+/// How many messages are forgotten at once, so that nobody waits for it long.
+const MAX_FORGOTTEN: i64 = 5_000;
 
 /// How many messages that were given up are kept: enough for a person to look through, little for the disk.
 const MAX_DEAD_LETTERS: i64 = 10_000;
@@ -50,17 +53,23 @@ fn is_known(db: &Connection, id: &str) -> Result<bool, Failure> {
 
 fn put_new(db: &Connection, delivery: &Delivery) -> Result<(), Failure> {
     let topic = topic_of(delivery);
-    let (repeats, others): (Vec<_>, Vec<_>) = waiting(db, &topic, delivery.notification.at)?
-        .into_iter()
-        .partition(|(_, reason)| *reason == NotificationReason::Repeat);
-    let mut delete = db.prepare_cached("DELETE FROM delivery WHERE id = ?1")?;
-    for (id, _) in repeats {
-        delete.execute([id])?;
+    let pending = pending_about(db, &topic, delivery.notification.at)?;
+    let mut waiting = pending.iter().filter(|own| !own.is_held);
+    for repeat in waiting.clone().filter(|own| own.reason == NotificationReason::Repeat) {
+        remove(db, &repeat.id)?;
     }
-    if delivery.notification.reason != NotificationReason::Repeat || others.is_empty() {
-        insert(db, delivery)?;
+    let says_more = delivery.notification.reason != NotificationReason::Repeat;
+    if says_more || waiting.all(|own| own.reason == NotificationReason::Repeat) {
+        insert(db, delivery, pending.is_empty())?;
     }
-    promote(db, &topic)
+    if pending.is_empty() { Ok(()) } else { promote(db, &topic) }
+}
+
+/// A message that waits or is under way.
+struct Pending {
+    id: String,
+    reason: NotificationReason,
+    is_held: bool,
 }
 
 fn topic_of(delivery: &Delivery) -> Topic {
@@ -71,32 +80,40 @@ fn topic_of(delivery: &Delivery) -> Topic {
     }
 }
 
-/// Messages about the same that wait and nobody holds, with why they were decided.
-fn waiting(
-    db: &Connection,
-    topic: &Topic,
-    now: Timestamp,
-) -> Result<Vec<(String, NotificationReason)>, Failure> {
+/// Messages about the same that are not settled.
+fn pending_about(db: &Connection, topic: &Topic, now: Timestamp) -> Result<Vec<Pending>, Failure> {
     let mut statement = db.prepare_cached(
-        "SELECT id, json_extract(notification, '$.reason') FROM delivery WHERE status = 'pending'
-            AND group_key = ?1 AND receiver = ?2 AND integration = ?3 AND leased_until <= ?4",
+        "SELECT id, reason, leased_until > ?4 FROM delivery WHERE status = 'pending'
+            AND group_key = ?1 AND receiver = ?2 AND integration = ?3",
     )?;
     let mut rows =
         statement.query(params![topic.group_key, topic.receiver, topic.integration, now.as_millis()])?;
-    let mut waiting = Vec::new();
+    let mut pending = Vec::new();
     while let Some(row) = rows.next()? {
-        let reason: String = row.get(1)?;
-        waiting.push((row.get(0)?, from_json("delivery", &to_json(&reason))?));
+        let reason = word("delivery", row.get(1)?)?;
+        pending.push(Pending { id: row.get(0)?, reason, is_held: row.get(2)? });
     }
-    Ok(waiting)
+    Ok(pending)
 }
 
-fn insert(db: &Connection, delivery: &Delivery) -> Result<(), Failure> {
+/// Drops a message that nobody was told and nobody will be.
+fn remove(db: &Connection, id: &str) -> Result<(), Failure> {
+    for statement in [
+        "DELETE FROM delivery WHERE id = ?1",
+        "DELETE FROM delivery_alert WHERE delivery = ?1",
+        "DELETE FROM attempt WHERE delivery = ?1",
+    ] {
+        db.prepare_cached(statement)?.execute([id])?;
+    }
+    Ok(())
+}
+
+fn insert(db: &Connection, delivery: &Delivery, is_head: bool) -> Result<(), Failure> {
     let mut statement = db.prepare_cached(
         "INSERT INTO delivery (id, status, group_key, receiver, integration, kind, notification, attempts, not_before,
-            leased_until)
+            leased_until, is_head, at, reason, told)
          VALUES (:id, 'pending', :group_key, :receiver, :integration, :kind, :notification, :attempts, :not_before,
-            :leased_until)",
+            :leased_until, :is_head, :at, :reason, :told)",
     )?;
     statement.execute(named_params! {
         ":id": delivery.id,
@@ -108,7 +125,15 @@ fn insert(db: &Connection, delivery: &Delivery) -> Result<(), Failure> {
         ":attempts": delivery.attempts,
         ":not_before": delivery.not_before.as_millis(),
         ":leased_until": i64::MIN,
+        ":is_head": is_head,
+        ":at": delivery.notification.at.as_millis(),
+        ":reason": to_word(&delivery.notification.reason),
+        ":told": delivery.notification.status.as_str(),
     })?;
+    let mut statement = db.prepare_cached("INSERT OR IGNORE INTO delivery_alert VALUES (?1, ?2)")?;
+    for alert in &delivery.notification.alerts {
+        statement.execute(params![alert.fingerprint.0.0.cast_signed(), delivery.id])?;
+    }
     Ok(())
 }
 
@@ -208,14 +233,12 @@ pub(super) fn release_all(db: &Connection) -> rusqlite::Result<()> {
 }
 
 /// Ends or postpones a delivery. One that was settled by somebody else meanwhile stays as it is.
-pub(super) fn settle(
-    db: &Connection,
-    id: &str,
-    outcome: &DeliveryOutcome,
-    now: Timestamp,
-) -> Result<Option<DeadDelivery>, Failure> {
+pub(super) fn settle(db: &Connection, attempt: &Attempt) -> Result<Option<DeadDelivery>, Failure> {
+    let Attempt { id, outcome, at: now } = attempt;
+    let now = *now;
     match outcome {
         DeliveryOutcome::RetryAt(at, error) => {
+            note_attempt(db, id, Some(error), now)?;
             db.prepare_cached(
                 "UPDATE delivery SET attempts = attempts + 1, not_before = ?2, leased_until = ?3, error = ?4
                  WHERE id = ?1 AND status = 'pending'",
@@ -225,21 +248,50 @@ pub(super) fn settle(
         }
         DeliveryOutcome::Delivered(receipt) => {
             end(db, id, "delivered", now, (None, receipt.as_ref().map(to_json)))?;
-            let cutoff = (now - KEEP_DELIVERED).as_millis();
-            db.prepare_cached("DELETE FROM delivery WHERE status = 'delivered' AND settled_at < ?1")?
-                .execute([cutoff])?;
             Ok(None)
         }
         DeliveryOutcome::Dead(error) => {
             let ended = end(db, id, "dead", now, (Some(error), None))?;
-            db.prepare_cached(
-                "DELETE FROM delivery WHERE status = 'dead' AND id IN (
-                    SELECT id FROM delivery WHERE status = 'dead' ORDER BY settled_at DESC LIMIT -1 OFFSET ?1)",
-            )?
-            .execute([MAX_DEAD_LETTERS])?;
+            forget_oldest_dead(db)?;
             ended.map_or(Ok(None), |topic| notification_log::take_back(db, &topic, id))
         }
     }
+}
+
+/// Keeps that an attempt was made; one at a message that was settled by somebody else meanwhile does not count.
+fn note_attempt(db: &Connection, id: &str, error: Option<&str>, now: Timestamp) -> Result<(), Failure> {
+    db.prepare_cached(
+        "INSERT OR IGNORE INTO attempt
+            SELECT id, attempts + 1, ?2, ?3 FROM delivery WHERE id = ?1 AND status = 'pending'",
+    )?
+    .execute(params![id, now.as_millis(), error])?;
+    Ok(())
+}
+
+fn forget_oldest_dead(db: &Connection) -> Result<(), Failure> {
+    let mut statement = db.prepare_cached(
+        "SELECT id FROM delivery WHERE status = 'dead' ORDER BY settled_at DESC LIMIT -1 OFFSET ?1",
+    )?;
+    let too_many: Vec<String> =
+        statement.query_map([MAX_DEAD_LETTERS], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    too_many.iter().try_for_each(|id| remove(db, id))
+}
+
+/// Drops messages that were settled before a time, a limited number at once, and texts that nobody needs any more.
+pub(super) fn forget_settled(db: &Connection, before: Timestamp, now: Timestamp) -> Result<(), Failure> {
+    let mut statement = db.prepare_cached(
+        "SELECT id FROM delivery WHERE status <> 'pending' AND settled_at < ?1 ORDER BY settled_at LIMIT ?2",
+    )?;
+    let old: Vec<String> = statement
+        .query_map(params![before.as_millis(), MAX_FORGOTTEN], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    old.iter().try_for_each(|id| remove(db, id))?;
+    db.prepare_cached(
+        "UPDATE delivery SET notification = '', receipt = NULL WHERE status = 'delivered' AND notification <> ''
+            AND settled_at < ?1",
+    )?
+    .execute([(now - KEEP_TEXTS).as_millis()])?;
+    Ok(())
 }
 
 /// Ends a delivery and lets the next one about the same go out; none where it had ended already.
@@ -250,6 +302,7 @@ fn end(
     now: Timestamp,
     (error, receipt): (Option<&str>, Option<String>),
 ) -> Result<Option<Topic>, Failure> {
+    note_attempt(db, id, error, now)?;
     let topic = db
         .prepare_cached(
             "SELECT group_key, receiver, integration FROM delivery WHERE id = ?1 AND status = 'pending'",

@@ -8,7 +8,7 @@ use bellwether_model::state::{DeadDelivery, NotificationLogEntry};
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::Failure;
-use super::codec::{from_json, notification_from_json, time, to_json};
+use super::codec::{from_json, time, to_json, word};
 
 /// How long entries outlive their expiry. It is not known here which groups live; the routing side keeps the entries of
 /// those, for instance through a long silence, and would lose them at a restart. Those of groups that are gone cost
@@ -127,7 +127,7 @@ fn has_newer(db: &Connection, topic: &Topic, id: &str) -> Result<bool, Failure> 
 fn last_told(db: &Connection, topic: &Topic) -> Result<Option<AlertStatus>, Failure> {
     let found: Option<String> = db
         .prepare_cached(
-            "SELECT notification FROM delivery WHERE status = 'delivered'
+            "SELECT told FROM delivery WHERE status = 'delivered'
                 AND group_key = ?1 AND receiver = ?2 AND integration = ?3 ORDER BY id DESC LIMIT 1",
         )?
         .query_row(params![topic.group_key, topic.receiver, topic.integration], |row| row.get(0))
@@ -135,5 +135,5 @@ fn last_told(db: &Connection, topic: &Topic) -> Result<Option<AlertStatus>, Fail
     let Some(text) = found else {
         return Ok(None);
     };
-    Ok(Some(notification_from_json("delivery", &text)?.status))
+    word("delivery", text).map(Some)
 }

@@ -2,12 +2,76 @@
 
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::error::OpenError;
 
+/// How far the log of the database grows before it is put into the file: pages that change often are written once.
+const CHECKPOINT_PAGES: i64 = 4_000;
+/// Pages that are kept in memory.
+const CACHE_KIB: i64 = 4_096;
+/// More statements than there are.
+const STATEMENTS: usize = 128;
+
 /// Each step brings the file from the version of its position to the next one. Steps are only ever added.
-pub(super) const MIGRATIONS: [&str; 2] = [VERSION_1, VERSION_2];
+pub(super) const MIGRATIONS: [&str; 3] = [VERSION_1, VERSION_2, VERSION_3];
+
+/// Version 3 appends alerts in the order in which they come: by their identities, which are random, each one would
+/// rewrite a page of its own. It keeps what is over, for those who look back: episodes of alerts, which messages were about which alerts,
+/// and each attempt to deliver one. What a message said in short stands beside its text, which is not kept as long.
+const VERSION_3: &str = "
+    ALTER TABLE alert RENAME TO former_alert;
+    CREATE TABLE alert (
+        id INTEGER PRIMARY KEY,
+        fingerprint INTEGER NOT NULL,
+        labels TEXT NOT NULL,
+        annotations TEXT NOT NULL,
+        starts_at INTEGER NOT NULL,
+        ends_at INTEGER NOT NULL,
+        ends_by_timeout INTEGER NOT NULL,
+        updated_at INTEGER NOT NULL,
+        generator_url TEXT NOT NULL,
+        value_bits INTEGER
+    ) STRICT;
+    INSERT INTO alert (fingerprint, labels, annotations, starts_at, ends_at, ends_by_timeout, updated_at,
+        generator_url, value_bits) SELECT * FROM former_alert;
+    DROP TABLE former_alert;
+    CREATE TABLE acknowledgement (
+        fingerprint INTEGER PRIMARY KEY,
+        acknowledgement TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE episode (
+        fingerprint INTEGER NOT NULL,
+        starts_at INTEGER NOT NULL,
+        ends_at INTEGER NOT NULL,
+        alert TEXT NOT NULL,
+        acknowledgement TEXT,
+        PRIMARY KEY (fingerprint, starts_at)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX episode_by_start ON episode (starts_at, fingerprint);
+    CREATE INDEX episode_by_end ON episode (ends_at);
+    CREATE INDEX alert_by_start ON alert (starts_at, fingerprint);
+    CREATE TABLE delivery_alert (
+        fingerprint INTEGER NOT NULL,
+        delivery TEXT NOT NULL,
+        PRIMARY KEY (fingerprint, delivery)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX delivery_alert_by_delivery ON delivery_alert (delivery);
+    CREATE TABLE attempt (
+        delivery TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        error TEXT,
+        PRIMARY KEY (delivery, number)
+    ) STRICT, WITHOUT ROWID;
+    ALTER TABLE delivery ADD COLUMN at INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE delivery ADD COLUMN reason TEXT NOT NULL DEFAULT '';
+    ALTER TABLE delivery ADD COLUMN told TEXT NOT NULL DEFAULT '';
+    UPDATE delivery SET at = json_extract(notification, '$.at'), reason = json_extract(notification, '$.reason'),
+        told = json_extract(notification, '$.status');
+    CREATE INDEX delivery_with_text ON delivery (settled_at) WHERE status = 'delivered' AND notification <> '';
+";
 
 /// Version 2 marks the message of each group and integration that goes out next, so that what is due is found without a
 /// look at those that wait behind it, and by integration, so that one that hangs does not hide the others.
@@ -99,6 +163,12 @@ pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Op
     let failed = |action| move |source| OpenError::Database { action, path: path.to_owned(), source };
     connection.pragma_update(None, "journal_mode", "WAL").map_err(failed("write"))?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(failed("write"))?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES).map_err(failed("write"))?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB).map_err(failed("write"))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Statements are planned once, not anew for each value that they are given.
+    let plan_once = DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG;
+    connection.set_db_config(plan_once, true).map_err(failed("write"))?;
     let found: i64 =
         connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed("read"))?;
     let known = MIGRATIONS.len() as i64;

@@ -1,7 +1,7 @@
 use bellwether_model::Labels;
-use bellwether_model::alert::AlertStatus;
+use bellwether_model::alert::{Alert, AlertStatus};
 use bellwether_model::receiver::{FingerprintText, Notification, NotificationReason, NotifiedAlert};
-use bellwether_model::state::{NotificationLogEntry, StoredMatcher};
+use bellwether_model::state::{DeliveryOutcome, FlushRecord, NotificationLogEntry, Silence, StoredMatcher};
 use tempfile::TempDir;
 
 use super::*;
@@ -83,6 +83,26 @@ fn state() -> (TempDir, SqliteState) {
     (dir, state)
 }
 
+impl SqliteState {
+    fn put_alerts(&self, alerts: &[Alert]) -> Result<(), StateError> {
+        self.apply(&[&StateChange::PutAlerts(alerts.to_vec())])
+    }
+
+    fn settle_delivery(
+        &self,
+        id: &str,
+        outcome: &DeliveryOutcome,
+        at: Timestamp,
+    ) -> Result<Option<DeadDelivery>, StateError> {
+        let attempt = Attempt { id: id.to_owned(), outcome: outcome.clone(), at };
+        self.settle_deliveries(&[attempt]).map(|mut dead| dead.pop())
+    }
+
+    fn record_flush(&self, flush: &FlushRecord) -> Result<(), StateError> {
+        self.apply(&[&StateChange::Flush(flush.clone())])
+    }
+}
+
 fn flush(deliveries: Vec<Delivery>) -> FlushRecord {
     FlushRecord { deliveries, ..FlushRecord::default() }
 }
@@ -122,7 +142,7 @@ fn everything_comes_back_after_a_restart() {
     };
     state.put_alerts(&[alert("Hot", Some(f64::NEG_INFINITY)), alert("Cold", None)]).unwrap();
     state.put_alerts(&[alert("Hot", Some(2.5))]).unwrap();
-    state.put_silence(&silence).unwrap();
+    state.apply(&[&StateChange::PutSilence(silence.clone())]).unwrap();
     state.put_rule_alerts("r1", &[rule_alert.clone(), rule_alert.clone()]).unwrap();
     state.put_rule_alerts("r1", std::slice::from_ref(&rule_alert)).unwrap();
     state.put_rule_alerts("r2", std::slice::from_ref(&rule_alert)).unwrap();
@@ -154,7 +174,8 @@ fn a_flush_is_written_as_a_whole_or_not_at_all() {
     };
     let error = state.record_flush(&record).unwrap_err();
     assert!(
-        error.to_string().contains("cannot record a flush in") && error.to_string().contains("state.db"),
+        error.to_string().contains("cannot write down what alerting decided in")
+            && error.to_string().contains("state.db"),
         "{error}"
     );
     assert!(state.load().unwrap().log.is_empty());
@@ -227,13 +248,14 @@ fn a_settled_delivery_is_never_handed_out_again() {
 }
 
 #[test]
-fn delivered_messages_go_after_a_week_and_dead_ones_stay() {
+fn texts_of_delivered_messages_go_after_a_week() {
     let (_dir, state) = state();
     state.record_flush(&flush(vec![delivery("d1", 0), delivery("d2", 0), delivery("d3", 0)])).unwrap();
     let receipt = Receipt { id: "r".to_owned(), url: None };
     state.settle_delivery("d1", &DeliveryOutcome::Delivered(Some(receipt)), at(1)).unwrap();
     state.settle_delivery("d2", &DeliveryOutcome::Dead("no".to_owned()), at(1)).unwrap();
     state.settle_delivery("d3", &DeliveryOutcome::Delivered(None), at(8 * 86_400)).unwrap();
+    state.forget_history(at(0), at(8 * 86_400)).unwrap();
     assert_eq!(state.last_receipt("{}:{}", "team", 0).unwrap(), None);
     assert_eq!(state.dead_letters(10).unwrap().len(), 1);
 }
@@ -281,7 +303,9 @@ fn the_inbox_is_bounded_newest_first_and_takes_a_message_once() {
     };
     // One transaction each would sync ten thousand times: the bound is tested from just below it.
     state
-        .write("fill the inbox", |db| (0..10_000).try_for_each(|number| inbox::post(db, &message(number))))
+        .write("fill the inbox", Sync::Later, |db| {
+            (0..10_000).try_for_each(|number| inbox::post(db, &message(number)))
+        })
         .unwrap();
     state.post_to_inbox(&message(10_000)).unwrap();
     state.post_to_inbox(&message(10_000)).unwrap();
@@ -306,4 +330,5 @@ fn a_later_schema_and_a_file_that_is_no_database_are_refused() {
     assert!(error.to_string().contains("other.db"), "{error}");
 }
 
+mod history;
 mod outbox;

@@ -55,7 +55,7 @@ fn a_restart_does_not_resolve_what_is_refreshed_soon() {
     world.restart().at(110.0).post([alert("alertname=t").starts(110.0).ends(300.0)]);
     world.at(200.0).want(&["w@0.7 {alertname=t@0.2}"]);
     let alerts = world.machine.alerts(&crate::view::AlertFilter::default(), world.now);
-    assert_eq!(alerts[0].alert.starts_at, at(0.2), "still the same episode");
+    assert_eq!(alerts[0].span.starts_at, at(0.2), "still the same episode");
 }
 
 #[test]
@@ -78,14 +78,29 @@ fn silences_outlive_a_kill() {
 }
 
 #[test]
-fn a_reload_keeps_groups_and_their_timers() {
+fn a_reload_looks_at_groups_that_were_told_and_their_interval_counts_from_there() {
     let config = "route: {receiver: w, group_wait: 1s, group_interval: 6s, repeat_interval: 10m}
 receivers: [{name: w, webhook_configs: [{url: 'http://w'}]}]";
     let mut world = World::new(config);
     world.at(1.0).post([alert("alertname=a")]);
     world.at(3.0).reload(config);
     world.at(4.0).post([alert("alertname=b")]);
-    world.at(9.0).want(&["w@2 {alertname=a@1}", "w@8 {alertname=a@1} {alertname=b@4}"]);
+    world.at(9.0).want(&["w@2 {alertname=a@1}", "w@9 {alertname=a@1} {alertname=b@4}"]);
+}
+
+#[test]
+fn however_often_files_are_loaded_everybody_is_told_in_time_and_once() {
+    let config = "route: {receiver: w, group_wait: 5s, group_interval: 6s, repeat_interval: 10m}
+receivers: [{name: w, webhook_configs: [{url: 'http://w'}]}]";
+    let mut world = World::new(config);
+    world.at(1.0).post([alert("alertname=a")]);
+    for second in 2..60 {
+        world.at(f64::from(second)).reload(config);
+        if second == 20 {
+            world.post([alert("alertname=b")]);
+        }
+    }
+    world.want(&["w@6 {alertname=a@1}", "w@21 {alertname=a@1} {alertname=b@20}"]);
 }
 
 #[test]
@@ -103,7 +118,7 @@ receivers: [{name: w, webhook_configs: [{url: 'http://w'}]}, {name: x, webhook_c
     world.at(9.0).want(&["w@2 {alertname=a@1} {alertname=b@1}", "x@3 {alertname=b@1}"]);
     let groups = world.machine.groups(&crate::view::AlertFilter::default(), world.now);
     assert_eq!(groups.len(), 2);
-    assert_eq!(groups[0].next_flush, at(10.0), "the shorter interval counts from the last flush");
+    assert_eq!(groups[0].next_flush, at(11.0), "the new interval counts from the reload");
 }
 
 /// The last message never got there; `was_told` says whether an earlier one did.

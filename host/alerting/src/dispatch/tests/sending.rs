@@ -219,5 +219,5 @@ fn a_refresh_is_not_written_down() {
             ..world.disk.alerts.values().next().unwrap().clone()
         }]),
     );
-    assert!(effects.iter().all(|effect| !matches!(effect, Effect::PutAlerts(_))), "{effects:?}");
+    assert!(effects.iter().all(|effect| !matches!(effect, Effect::Write(_))), "{effects:?}");
 }

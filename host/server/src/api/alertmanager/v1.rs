@@ -6,8 +6,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use bellwether_alerting::api_v2::GettableAlert;
-use bellwether_alerting::view::AlertFilter;
+use bellwether_alerting::view::{AlertFilter, ShownAlert};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -51,14 +50,13 @@ pub(super) async fn alerts(State(host): State<Arc<Host>>) -> Response {
     let Some(alerts) = host.routing.read(move |dispatcher, now| dispatcher.alerts(&all, now)).await else {
         return stopping();
     };
-    let alerts: Vec<Value> = alerts.into_iter().map(old_shape).collect();
+    let alerts: Vec<Value> = alerts.iter().map(old_shape).collect();
     success(alerts)
 }
 
-fn old_shape(view: bellwether_alerting::view::AlertView) -> Value {
-    let receivers = view.receivers.clone();
-    let mut alert = serde_json::to_value(GettableAlert::from(view)).unwrap_or_default();
-    alert["receivers"] = json!(receivers);
+fn old_shape(shown: &ShownAlert) -> Value {
+    let mut alert = serde_json::to_value(shown).unwrap_or_default();
+    alert["receivers"] = json!(shown.receivers);
     if let Some(alert) = alert.as_object_mut() {
         alert.remove("updatedAt");
     }

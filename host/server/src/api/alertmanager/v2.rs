@@ -7,15 +7,14 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bellwether_alerting::api_v2::{
-    AlertGroup, GettableAlert, GettableReceiver, GettableSilence, PostableAlert, PostableSilence,
-    SilenceIdBody,
+    GettableReceiver, GettableSilence, PostableAlert, PostableSilence, SilenceIdBody,
 };
 use bellwether_alerting::ingest::{PostedAlert, accept_all};
 use bellwether_alerting::matchers::parse_one;
 use bellwether_alerting::view::AlertFilter;
 use serde_json::json;
 
-use super::answer::{body, ok, refused, routing_error, schema, stopping};
+use super::answer::{body, ok, refused, routing_error, schema, stopping, streamed};
 use crate::api::params::Params;
 use crate::host::Host;
 
@@ -69,7 +68,7 @@ pub(super) async fn alerts(State(host): State<Arc<Host>>, RawQuery(query): RawQu
         Err(response) => return *response,
     };
     match host.routing.read(move |dispatcher, now| dispatcher.alerts(&filter, now)).await {
-        Some(alerts) => ok(&alerts.into_iter().map(GettableAlert::from).collect::<Vec<_>>()),
+        Some(alerts) => streamed(alerts),
         None => stopping(),
     }
 }
@@ -81,7 +80,7 @@ pub(super) async fn groups(State(host): State<Arc<Host>>, RawQuery(query): RawQu
         Err(response) => return *response,
     };
     match host.routing.read(move |dispatcher, now| dispatcher.groups(&filter, now)).await {
-        Some(groups) => ok(&groups.into_iter().map(AlertGroup::from).collect::<Vec<_>>()),
+        Some(groups) => streamed(groups),
         None => stopping(),
     }
 }

@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bellwether_alerting::route::RouteTree;
-use bellwether_alerting::view::{AlertFilter, AlertView};
+use bellwether_alerting::view::AlertView;
 use bellwether_model::state::DurableState;
 use bellwether_model::{Fingerprint, Labels, Timestamp};
 use bellwether_promql::Signal as RuleSignal;
@@ -68,8 +68,7 @@ pub(super) async fn board(
 
 /// The alerts that the Board is made of. None: the host is stopping.
 pub(super) async fn views(host: &Host) -> Option<Vec<AlertView>> {
-    let all = AlertFilter::default();
-    host.routing.read(move |dispatcher, now| dispatcher.alerts(&all, now)).await
+    host.routing.read(|dispatcher, now| dispatcher.alert_views(now)).await
 }
 
 /// What a rule knows of one of its alerts.

@@ -279,7 +279,7 @@ mod tests {
                 value: None,
                 ends_by_timeout: false,
             },
-            receivers: Vec::new(),
+            acknowledgement: None,
             status: StatusView {
                 state: AlertState::Active,
                 silenced_by: Vec::new(),

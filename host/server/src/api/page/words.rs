@@ -38,6 +38,7 @@ pub(super) fn happening(entry: &Entry) -> Happening {
         Kind::Resolved => ("resolved", false),
         Kind::Inhibited => ("inhibited", false),
         Kind::Silenced => ("silenced", false),
+        Kind::Acknowledged => ("acknowledged", false),
         Kind::Delivered => ("delivered", false),
         Kind::DeliveryFailed => ("failed", true),
         Kind::DeviceConnected => ("device", false),
@@ -71,6 +72,7 @@ fn parts(entry: &Entry) -> Vec<Part> {
         Kind::Resolved => " resolved",
         Kind::Inhibited => " held back",
         Kind::Silenced => " silenced",
+        Kind::Acknowledged => " taken on",
         Kind::Delivered => " sent to",
         Kind::DeliveryFailed => " not sent",
         Kind::DeviceConnected
@@ -81,8 +83,14 @@ fn parts(entry: &Entry) -> Vec<Part> {
     };
     let gap = if parts.is_empty() { "" } else { verb };
     let text = if entry.text.is_empty() { String::new() } else { format!(" {}", entry.text) };
-    let separator =
-        if verb.is_empty() || entry.text.is_empty() || entry.kind == Kind::Delivered { "" } else { ":" };
+    let separator = if verb.is_empty()
+        || entry.text.is_empty()
+        || matches!(entry.kind, Kind::Delivered | Kind::Acknowledged)
+    {
+        ""
+    } else {
+        ":"
+    };
     let sentence = format!("{gap}{separator}{text}");
     let sentence = if parts.is_empty() { sentence.trim_start().to_owned() } else { sentence };
     parts.push(plain(sentence));

@@ -2,8 +2,9 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use bellwether_alerting::config::Config;
+use bellwether_alerting::dispatch::Start;
 use bellwether_model::receiver::{Receiver, ReceiverTemplate};
-use bellwether_model::state::{FlushRecord, NotificationLogEntry};
+use bellwether_model::state::{FlushRecord, NotificationLogEntry, StateChange};
 use bellwether_model::{Alert, BoxFuture, Labels};
 use bellwether_storage::SqliteState;
 use tokio::time::{Instant, sleep};
@@ -92,7 +93,8 @@ impl Bench {
             expires_at: Timestamp::MAX,
         };
         let log = deliveries.iter().map(log).collect();
-        self.deps.state.record_flush(&FlushRecord { log, deliveries, ..FlushRecord::default() }).unwrap();
+        let flush = FlushRecord { log, deliveries, ..FlushRecord::default() };
+        self.deps.state.apply(&[&StateChange::Flush(flush)]).unwrap();
         self.deps.wake.notify_one();
     }
 
@@ -128,14 +130,14 @@ async fn a_receiver_that_hangs_holds_up_nobody_else() {
 #[tokio::test(start_paused = true)]
 async fn a_stop_waits_for_what_is_under_way_and_begins_nothing() {
     let bench = Bench::new(&[("slow", Manner::TakesAfter(Duration::from_secs(2)))]);
-    bench.put((0..6).map(|n| delivery(&format!("{n}"), "slow")).collect());
+    bench.put((0..10).map(|n| delivery(&format!("{n}"), "slow")).collect());
     let running = bench.start();
     sleep(Duration::from_secs(1)).await;
     bench.token.cancel();
     running.await.unwrap();
     assert_eq!(bench.delivered("slow"), Some(Duration::from_secs(2)));
     let left: Vec<_> = bench.left().into_iter().map(|delivery| (delivery.id, delivery.attempts)).collect();
-    assert_eq!(left, [("4".to_owned(), 0), ("5".to_owned(), 0)], "four at a time, and each settled");
+    assert_eq!(left, [("8".to_owned(), 0), ("9".to_owned(), 0)], "eight at a time, and each settled");
 }
 
 #[tokio::test(start_paused = true)]
@@ -160,7 +162,7 @@ async fn a_panic_is_a_failed_attempt() {
     bench.token.cancel();
     running.await.unwrap();
     let left = bench.left();
-    assert_eq!((left.len(), left[0].attempts), (1, 4), "after 0, 1, 3 and 7 s and a little");
+    assert_eq!((left.len(), left[0].attempts), (1, 6), "after 0, 0.5, 1.25, 2.4, 4.1 and 6.6 s and a little");
     let (_, error) = bench.deps.ledger.of_receiver("panics").last_error.unwrap();
     assert_eq!(error, "internal error: a receiver that panics, as the test wants");
 }
@@ -204,7 +206,7 @@ async fn a_refused_group_is_told_again_at_its_next_interval() {
         outbox: Arc::clone(&deps.wake),
         journal: Arc::clone(&deps.journal),
         clock: deps.clock.clone(),
-        external_url: String::new(),
+        start: Start::default(),
     };
     let config = "route: {receiver: team, group_wait: 2s, group_interval: 3s, repeat_interval: 1h}
 receivers: [{name: team, sample_configs: [{}]}]";

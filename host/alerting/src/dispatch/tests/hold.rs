@@ -1,0 +1,52 @@
+//! The first moments after a start.
+
+use super::*;
+
+const INHIBITING: &str = "
+route: {receiver: w, group_by: [alertname], group_wait: 0s, group_interval: 5s}
+receivers: [{name: w, webhook_configs: [{url: 'http://w'}]}]
+inhibit_rules: [{source_match: {s: c}, target_match: {s: w}}]
+";
+
+fn starting(rules_within: u64) -> World {
+    let start = Start { rules_within: Duration::from_secs(rules_within), ..Start::default() };
+    World::starting(INHIBITING, start)
+}
+
+fn rules_evaluated(world: &mut World) {
+    let effects = world.machine.step(world.now, Input::RulesEvaluated);
+    world.carry_out(effects);
+}
+
+#[test]
+fn an_alert_whose_source_is_evaluated_later_does_not_leak() {
+    let mut world = starting(60);
+    world.at(1.0).post([alert("alertname=a,s=w")]);
+    world.at(2.0).post([alert("alertname=z,s=c")]);
+    rules_evaluated(&mut world);
+    world.at(30.0).want(&["w@2 {alertname=z,s=c@2}"]);
+}
+
+#[test]
+fn what_nothing_inhibits_is_told_as_soon_as_all_rules_are_evaluated_or_the_time_is_over() {
+    let mut world = starting(60);
+    world.at(1.0).post([alert("alertname=a,s=w")]);
+    world.at(3.0);
+    rules_evaluated(&mut world);
+    world.at(4.0).want(&["w@3 {alertname=a,s=w@1}"]);
+    let mut world = starting(60);
+    world.at(1.0).post([alert("alertname=a,s=w")]).at(100.0);
+    assert_eq!(world.sent(), ["w@60 {alertname=a,s=w@1}"]);
+}
+
+#[test]
+fn what_cannot_be_inhibited_does_not_wait() {
+    let mut world = starting(60);
+    world.at(1.0).post([alert("alertname=a,s=x")]).at(2.0).want(&["w@1 {alertname=a,s=x@1}"]);
+}
+
+#[test]
+fn a_delay_at_start_holds_everything() {
+    let mut world = World::starting(INHIBITING, Start { delay: Duration::from_secs(5), ..Start::default() });
+    world.at(1.0).post([alert("alertname=a,s=x")]).at(10.0).want(&["w@5 {alertname=a,s=x@1}"]);
+}
