@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bellwether_model::state::{Silence, StoredMatcher};
 use bellwether_model::time::ParseTimestampError;
-use bellwether_model::{Labels, Timestamp};
+use bellwether_model::{Labels, Matcher, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::ingest::PostedAlert;
@@ -15,7 +15,7 @@ use crate::view::{AlertState, AlertView, GroupView, ReceiverView};
 const ZERO_TIME_PREFIX: &str = "0001-01-01T00:00:00";
 
 /// A name and nothing else.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReceiverName {
     /// The name.
     pub name: String,
@@ -31,12 +31,13 @@ pub struct GettableReceiver {
 }
 
 /// What mutes an alert.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AlertStatusBody {
     /// Fingerprints.
     pub inhibited_by: Vec<String>,
-    /// Names of time intervals.
+    /// Names of time intervals; Alertmanager before 0.28 has none.
+    #[serde(default)]
     pub muted_by: Vec<String>,
     /// Ids.
     pub silenced_by: Vec<String>,
@@ -45,7 +46,7 @@ pub struct AlertStatusBody {
 }
 
 /// An alert as `GET /alerts` lists it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GettableAlert {
     /// What to tell.
@@ -63,7 +64,7 @@ pub struct GettableAlert {
     /// RFC 3339 with milliseconds.
     pub updated_at: String,
     /// Where its rule can be looked at.
-    #[serde(rename = "generatorURL", skip_serializing_if = "String::is_empty")]
+    #[serde(rename = "generatorURL", default, skip_serializing_if = "String::is_empty")]
     pub generator_url: String,
     /// Identity.
     pub labels: Labels,
@@ -123,22 +124,22 @@ impl From<ReceiverView> for GettableReceiver {
 }
 
 /// An alert as clients post it.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PostableAlert {
     /// Identity.
     pub labels: BTreeMap<String, String>,
     /// What to tell.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub annotations: Option<BTreeMap<String, String>>,
     /// RFC 3339; absent, empty or Go's zero time when not known.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starts_at: Option<String>,
     /// Likewise.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends_at: Option<String>,
     /// Where its rule can be looked at.
-    #[serde(default, rename = "generatorURL")]
+    #[serde(default, rename = "generatorURL", skip_serializing_if = "Option::is_none")]
     pub generator_url: Option<String>,
 }
 
@@ -183,12 +184,35 @@ fn yes() -> bool {
     true
 }
 
+impl From<&Matcher> for MatcherBody {
+    fn from(matcher: &Matcher) -> Self {
+        Self {
+            is_equal: matcher.op().is_positive(),
+            is_regex: matcher.op().is_regex(),
+            name: matcher.name().to_owned(),
+            value: matcher.value().to_owned(),
+        }
+    }
+}
+
+impl From<MatcherBody> for StoredMatcher {
+    fn from(body: MatcherBody) -> Self {
+        Self { name: body.name, value: body.value, is_regex: body.is_regex, is_equal: body.is_equal }
+    }
+}
+
+impl From<StoredMatcher> for MatcherBody {
+    fn from(own: StoredMatcher) -> Self {
+        Self { is_equal: own.is_equal, is_regex: own.is_regex, name: own.name, value: own.value }
+    }
+}
+
 /// A silence as clients post it.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PostableSilence {
     /// Empty or absent for a new one.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// All must match.
     pub matchers: Vec<MatcherBody>,
@@ -205,15 +229,9 @@ pub struct PostableSilence {
 impl PostableSilence {
     /// The silence that is asked for.
     pub fn into_silence(self, now: Timestamp) -> Result<Silence, ParseTimestampError> {
-        let stored = |body: MatcherBody| StoredMatcher {
-            name: body.name,
-            value: body.value,
-            is_regex: body.is_regex,
-            is_equal: body.is_equal,
-        };
         Ok(Silence {
             id: self.id.unwrap_or_default(),
-            matchers: self.matchers.into_iter().map(stored).collect(),
+            matchers: self.matchers.into_iter().map(StoredMatcher::from).collect(),
             starts_at: Timestamp::parse_rfc3339(&self.starts_at)?,
             ends_at: Timestamp::parse_rfc3339(&self.ends_at)?,
             updated_at: now,
@@ -224,14 +242,14 @@ impl PostableSilence {
 }
 
 /// Where a silence is in its life.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SilenceStatusBody {
     /// `pending`, `active` or `expired`.
-    pub state: &'static str,
+    pub state: SilenceState,
 }
 
 /// A silence as the API shows it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GettableSilence {
     /// UUID.
@@ -254,27 +272,21 @@ pub struct GettableSilence {
 
 impl From<(Silence, SilenceState)> for GettableSilence {
     fn from((silence, state): (Silence, SilenceState)) -> Self {
-        let body = |own: StoredMatcher| MatcherBody {
-            is_equal: own.is_equal,
-            is_regex: own.is_regex,
-            name: own.name,
-            value: own.value,
-        };
         Self {
             id: silence.id,
-            status: SilenceStatusBody { state: state.as_str() },
+            status: SilenceStatusBody { state },
             updated_at: silence.updated_at.to_rfc3339_millis(),
             comment: silence.comment,
             created_by: silence.created_by,
             ends_at: silence.ends_at.to_rfc3339_millis(),
-            matchers: silence.matchers.into_iter().map(body).collect(),
+            matchers: silence.matchers.into_iter().map(MatcherBody::from).collect(),
             starts_at: silence.starts_at.to_rfc3339_millis(),
         }
     }
 }
 
 /// The answer to `POST /silences`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SilenceIdBody {
     /// The id under which the silence is known.
     #[serde(rename = "silenceID")]
