@@ -224,6 +224,9 @@ pub struct PostableSilence {
     pub created_by: String,
     /// Why.
     pub comment: String,
+    /// What else is to be known about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub annotations: Option<BTreeMap<String, String>>,
 }
 
 impl PostableSilence {
@@ -237,6 +240,7 @@ impl PostableSilence {
             updated_at: now,
             created_by: self.created_by,
             comment: self.comment,
+            annotations: self.annotations.unwrap_or_default(),
         })
     }
 }
@@ -258,6 +262,9 @@ pub struct GettableSilence {
     pub status: SilenceStatusBody,
     /// RFC 3339 with milliseconds.
     pub updated_at: String,
+    /// What else is to be known about it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
     /// Why.
     pub comment: String,
     /// Who.
@@ -276,6 +283,7 @@ impl From<(Silence, SilenceState)> for GettableSilence {
             id: silence.id,
             status: SilenceStatusBody { state },
             updated_at: silence.updated_at.to_rfc3339_millis(),
+            annotations: silence.annotations,
             comment: silence.comment,
             created_by: silence.created_by,
             ends_at: silence.ends_at.to_rfc3339_millis(),

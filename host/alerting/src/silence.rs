@@ -257,6 +257,7 @@ mod tests {
             updated_at: Timestamp::from_millis(0),
             created_by: "t".to_owned(),
             comment: "c".to_owned(),
+            annotations: BTreeMap::new(),
         }
     }
 

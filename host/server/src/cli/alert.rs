@@ -49,7 +49,7 @@ pub struct QueryArgs {
     #[arg(long, short = 'u')]
     unprocessed: bool,
     /// Those that go to receivers whose names match
-    #[arg(long, short = 'r', value_name = "REGEX", default_value = "")]
+    #[arg(long, short = 'r', value_name = "REGEX", default_value = "", hide_default_value = true)]
     receiver: String,
 }
 
@@ -63,7 +63,7 @@ pub struct AddArgs {
     #[arg(long, value_name = "NAME=TEXT")]
     annotation: Vec<String>,
     /// Where its cause can be looked at
-    #[arg(long, value_name = "URL", default_value = "")]
+    #[arg(long, value_name = "URL", default_value = "", hide_default_value = true)]
     generator_url: String,
     /// Since when, RFC 3339; since now by default
     #[arg(long, value_name = "TIME")]

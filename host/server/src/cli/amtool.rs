@@ -87,6 +87,7 @@ enum Command {
         source: ConfigFileArgs,
     },
     /// Render template files
+    #[command(arg_required_else_help = false)]
     Template {
         #[command(subcommand)]
         command: template::TemplateCommand,

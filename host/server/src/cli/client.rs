@@ -29,6 +29,7 @@ const DEFAULT_URL: &str = "http://127.0.0.1:9093";
 
 /// Which server to ask; the flags are `amtool`'s.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Server")]
 pub(crate) struct ServerArgs {
     /// Address of Alertmanager's API [default: http://127.0.0.1:9093]
     #[arg(long = "alertmanager.url", value_name = "URL", global = true)]
@@ -156,7 +157,7 @@ impl Client {
             None => request,
         };
         let server = self.address();
-        let response = request.send().await.with_context(|| {
+        let response = request.send().await.map_err(reqwest::Error::without_url).with_context(|| {
             format!("cannot reach {server}; is the server running, and is --alertmanager.url right?")
         })?;
         let status = response.status();

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 /// How to print; the flags are `amtool`'s.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Output")]
 pub(crate) struct OutputArgs {
     /// How to print the answer
     #[arg(long = "output", short = 'o', value_enum, default_value = "simple", global = true)]

@@ -55,7 +55,7 @@ pub struct TestArgs {
     #[arg(value_name = "LABEL")]
     labels: Vec<String>,
     /// Who should be told, in order, with commas between; others are a failure
-    #[arg(long = "verify.receivers", value_name = "NAMES", default_value = "")]
+    #[arg(long = "verify.receivers", value_name = "NAMES", default_value = "", hide_default_value = true)]
     expected: String,
     /// Draw the part of the tree that the alert takes
     #[arg(long)]

@@ -108,6 +108,10 @@ pub(super) fn refused(error: &clap::Error, version: &str) -> anyhow::Result<Answ
         ErrorKind::InvalidSubcommand => {
             format!("expected command but got {:?}", context(ContextKind::InvalidSubcommand))
         }
+        ErrorKind::MissingSubcommand => {
+            let command = context(ContextKind::InvalidSubcommand);
+            format!("must select a subcommand of '{}'", command.trim_start_matches("amtool "))
+        }
         ErrorKind::InvalidValue => invalid_value(error, flag, &context(ContextKind::InvalidValue)),
         ErrorKind::ValueValidation => {
             std::error::Error::source(error).map_or_else(|| first_line(error), ToString::to_string)
@@ -202,6 +206,7 @@ mod tests {
             ("alert query -o nope", "enum value must be one of simple,extended,json, got 'nope'"),
             ("--output", "expected argument for flag '--output'"),
             ("cluster show x", "unexpected x"),
+            ("template", "must select a subcommand of 'template'"),
             ("--timeout foo alert query", "not a valid duration string: \"foo\""),
             ("template render --template.text x", "required flag(s) '--template.glob' not provided"),
         ] {

@@ -20,7 +20,7 @@ pub struct AddArgs {
     #[arg(long, short = 'a', value_name = "NAME")]
     author: Option<String>,
     /// Why
-    #[arg(long, short = 'c', value_name = "TEXT", default_value = "")]
+    #[arg(long, short = 'c', value_name = "TEXT", default_value = "", hide_default_value = true)]
     comment: String,
     /// Whether a silence without a comment is refused
     #[arg(
@@ -36,6 +36,9 @@ pub struct AddArgs {
     /// For how long
     #[arg(long, short = 'd', value_name = "DURATION", default_value = "1h")]
     duration: String,
+    /// What else is to be known about it, such as ticket=OPS-17; may be repeated
+    #[arg(long, value_name = "NAME=TEXT")]
+    annotation: Vec<String>,
     /// From when, RFC 3339; from now by default
     #[arg(long, value_name = "TIME")]
     start: Option<String>,
@@ -67,6 +70,7 @@ impl AddArgs {
         if self.require_comment && self.comment.is_empty() {
             bail!("comment required by config");
         }
+        let annotations = words::pairs(&self.annotation, "annotations")?;
         Ok(PostableSilence {
             id: None,
             matchers,
@@ -74,6 +78,7 @@ impl AddArgs {
             ends_at: ends_at.to_rfc3339_millis(),
             created_by: self.author.unwrap_or_else(author),
             comment: self.comment,
+            annotations: Some(annotations).filter(|annotations| !annotations.is_empty()),
         })
     }
 }
@@ -104,6 +109,8 @@ mod tests {
         assert_eq!(times(&["x", "-cy"]), expected("00:00:01.000Z", "01:00:01.000Z"));
         assert_eq!(times(&["x", "-cy", "-d2m"]), expected("00:00:01.000Z", "00:02:01.000Z"));
         let window = ["x", "-cy", "--start=1970-01-01T02:00:00+01:00", "--end", "1970-01-01T03:00:00Z"];
+        let noted = silence(&["x", "-cy", "--annotation=ticket=OPS-17"]).unwrap();
+        assert_eq!(noted.annotations, Some([("ticket".to_owned(), "OPS-17".to_owned())].into()));
         assert_eq!(times(&window), expected("01:00:00.000Z", "03:00:00.000Z"));
     }
 

@@ -24,10 +24,10 @@ pub struct QueryArgs {
     #[arg(long, short = 'q')]
     quiet: bool,
     /// Those that somebody has set
-    #[arg(long, value_name = "NAME", default_value = "")]
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     created_by: String,
     /// The one with this id
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     id: String,
     /// Those that end, or have ended, within so long
     #[arg(long, value_name = "DURATION", value_parser = words::duration)]

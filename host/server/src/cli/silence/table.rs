@@ -61,6 +61,7 @@ pub(super) mod tests {
             id: "1e31".to_owned(),
             status: SilenceStatusBody { state: SilenceState::Active },
             updated_at: "2026-11-21T08:06:59.548Z".to_owned(),
+            annotations: [("ticket".to_owned(), "OPS-17".to_owned())].into(),
             comment: "ma<int".to_owned(),
             created_by: "bob".to_owned(),
             ends_at: "2026-11-21T10:06:59.542Z".to_owned(),
@@ -95,7 +96,8 @@ pub(super) mod tests {
         assert_eq!(
             printed(vec![silence()], &output(Format::Json)).unwrap(),
             concat!(
-                r#"[{"id":"1e31","status":{"state":"active"},"updatedAt":"2026-11-21T08:06:59.548Z","comment":"ma\u003cint","#,
+                r#"[{"id":"1e31","status":{"state":"active"},"updatedAt":"2026-11-21T08:06:59.548Z","#,
+                r#""annotations":{"ticket":"OPS-17"},"comment":"ma\u003cint","#,
                 r#""createdBy":"bob","endsAt":"2026-11-21T10:06:59.542Z","matchers":[{"isEqual":true,"isRegex":false,"#,
                 r#""name":"alertname","value":"T1"},{"isEqual":true,"isRegex":true,"name":"instance","value":"a|b"}],"#,
                 r#""startsAt":"2026-11-21T08:06:59.548Z"}]"#,

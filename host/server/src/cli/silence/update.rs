@@ -29,7 +29,7 @@ pub struct UpdateArgs {
     #[arg(long, value_name = "TIME")]
     end: Option<String>,
     /// Why
-    #[arg(long, short = 'c', value_name = "TEXT", default_value = "")]
+    #[arg(long, short = 'c', value_name = "TEXT", default_value = "", hide_default_value = true)]
     comment: String,
 }
 
@@ -82,6 +82,7 @@ fn postable(silence: GettableSilence) -> PostableSilence {
         ends_at: silence.ends_at,
         created_by: silence.created_by,
         comment: silence.comment,
+        annotations: Some(silence.annotations).filter(|annotations| !annotations.is_empty()),
     }
 }
 
