@@ -1,6 +1,7 @@
 //! The integration tests: what only shows when the parts are connected.
 
 mod bad_input;
+mod command_line;
 mod delivery;
 mod demo;
 mod harness;
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
         shipped::trials(),
         upstream::trials(),
         bad_input::trials(),
+        command_line::trials(),
         delivery::trials(),
         demo::trials(),
         hostile::trials(),

@@ -3,13 +3,14 @@
 import sys
 
 import bad_input
+import command_line
 import demo
 import harness
 import once
 import seeds
 import tools
 
-CHECKS = [*bad_input.CHECKS, *tools.CHECKS, *once.CHECKS, *seeds.CHECKS, *demo.CHECKS]
+CHECKS = [*bad_input.CHECKS, *tools.CHECKS, *command_line.CHECKS, *once.CHECKS, *seeds.CHECKS, *demo.CHECKS]
 
 
 def main():

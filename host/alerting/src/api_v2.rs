@@ -1,21 +1,27 @@
 //! The bodies of Alertmanager's API v2, as its clients read and write them. Only shapes; the server does the rest.
 
+mod listed;
+
 use std::collections::BTreeMap;
-use std::fmt::Display;
-use std::sync::Arc;
 
 use bellwether_model::state::{Silence, StoredMatcher};
-use bellwether_model::time::{ParseTimestampError, Rfc3339Millis};
-use bellwether_model::{Fingerprint, Labels, Timestamp};
-use serde::{Deserialize, Serialize, Serializer};
-use serde_json::value::RawValue;
+use bellwether_model::time::ParseTimestampError;
+use bellwether_model::{Labels, Matcher, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::ingest::PostedAlert;
 use crate::silence::SilenceState;
-use crate::view::{AlertState, GroupView, ReceiverView, ShownAlert};
+use crate::view::{AlertState, ReceiverView};
 
 /// Go's zero time, which `amtool` sends for times that are not given.
 const ZERO_TIME_PREFIX: &str = "0001-01-01T00:00:00";
+
+/// A name and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiverName {
+    /// The name.
+    pub name: String,
+}
 
 /// A receiver as `GET /receivers` lists it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -26,105 +32,44 @@ pub struct GettableReceiver {
     pub labels: Labels,
 }
 
-/// A name and nothing else.
-#[derive(Serialize)]
-struct Named<'a> {
-    name: &'a str,
-}
-
 /// What mutes an alert.
-#[derive(Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct StatusBody<'a> {
-    inhibited_by: List<'a, Fingerprint>,
-    muted_by: &'a [String],
-    silenced_by: &'a [String],
-    state: AlertState,
+pub struct AlertStatusBody {
+    /// Fingerprints.
+    pub inhibited_by: Vec<String>,
+    /// Names of time intervals; Alertmanager before 0.28 has none.
+    #[serde(default)]
+    pub muted_by: Vec<String>,
+    /// Ids.
+    pub silenced_by: Vec<String>,
+    /// All in one word.
+    pub state: AlertState,
 }
 
-/// An alert as `GET /alerts` lists it. Times are RFC 3339 with milliseconds.
-#[derive(Serialize)]
+/// An alert as `GET /alerts` lists it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct AlertBody<'a> {
-    annotations: &'a RawValue,
-    ends_at: Rfc3339Millis,
-    fingerprint: Text<Fingerprint>,
-    receivers: Receivers<'a>,
-    starts_at: Rfc3339Millis,
-    status: StatusBody<'a>,
-    updated_at: Rfc3339Millis,
-    #[serde(rename = "generatorURL", skip_serializing_if = "str::is_empty")]
-    generator_url: &'a str,
-    labels: &'a Labels,
-}
-
-impl Serialize for ShownAlert {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let body = AlertBody {
-            annotations: &self.content.annotations,
-            ends_at: Rfc3339Millis(self.span.ends_at),
-            fingerprint: Text(self.content.labels.fingerprint()),
-            receivers: Receivers(&self.receivers),
-            starts_at: Rfc3339Millis(self.span.starts_at),
-            status: StatusBody {
-                inhibited_by: List(&self.status.inhibited_by),
-                muted_by: &self.status.muted_by,
-                silenced_by: &self.status.silenced_by,
-                state: self.status.state,
-            },
-            updated_at: Rfc3339Millis(self.span.updated_at),
-            generator_url: &self.content.generator_url,
-            labels: &self.content.labels,
-        };
-        body.serialize(serializer)
-    }
-}
-
-/// Something as the text that it prints as.
-struct Text<T>(T);
-
-impl<T: Display> Serialize for Text<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
-
-/// Several such texts.
-struct List<'a, T>(&'a [T]);
-
-impl<T: Display> Serialize for List<'_, T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(Text))
-    }
-}
-
-struct Receivers<'a>(&'a [Arc<str>]);
-
-impl Serialize for Receivers<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|name| Named { name }))
-    }
-}
-
-/// A group as `GET /alerts/groups` lists it.
-impl Serialize for GroupView {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct GroupBody<'a> {
-            alerts: &'a [ShownAlert],
-            labels: &'a Labels,
-            receiver: Named<'a>,
-            route_labels: &'a Labels,
-        }
-        let body = GroupBody {
-            alerts: &self.alerts,
-            labels: &self.labels,
-            receiver: Named { name: &self.receiver },
-            route_labels: &self.route_labels,
-        };
-        body.serialize(serializer)
-    }
+pub struct GettableAlert {
+    /// What to tell.
+    pub annotations: Labels,
+    /// RFC 3339 with milliseconds.
+    pub ends_at: String,
+    /// 16 hex digits.
+    pub fingerprint: String,
+    /// Who is told.
+    pub receivers: Vec<ReceiverName>,
+    /// RFC 3339 with milliseconds.
+    pub starts_at: String,
+    /// What mutes it.
+    pub status: AlertStatusBody,
+    /// RFC 3339 with milliseconds.
+    pub updated_at: String,
+    /// Where its rule can be looked at.
+    #[serde(rename = "generatorURL", default, skip_serializing_if = "String::is_empty")]
+    pub generator_url: String,
+    /// Identity.
+    pub labels: Labels,
 }
 
 impl From<ReceiverView> for GettableReceiver {
@@ -134,22 +79,22 @@ impl From<ReceiverView> for GettableReceiver {
 }
 
 /// An alert as clients post it.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PostableAlert {
     /// Identity.
     pub labels: BTreeMap<String, String>,
     /// What to tell.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub annotations: Option<BTreeMap<String, String>>,
     /// RFC 3339; absent, empty or Go's zero time when not known.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starts_at: Option<String>,
     /// Likewise.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends_at: Option<String>,
     /// Where its rule can be looked at.
-    #[serde(default, rename = "generatorURL")]
+    #[serde(default, rename = "generatorURL", skip_serializing_if = "Option::is_none")]
     pub generator_url: Option<String>,
 }
 
@@ -194,12 +139,35 @@ fn yes() -> bool {
     true
 }
 
+impl From<&Matcher> for MatcherBody {
+    fn from(matcher: &Matcher) -> Self {
+        Self {
+            is_equal: matcher.op().is_positive(),
+            is_regex: matcher.op().is_regex(),
+            name: matcher.name().to_owned(),
+            value: matcher.value().to_owned(),
+        }
+    }
+}
+
+impl From<MatcherBody> for StoredMatcher {
+    fn from(body: MatcherBody) -> Self {
+        Self { name: body.name, value: body.value, is_regex: body.is_regex, is_equal: body.is_equal }
+    }
+}
+
+impl From<StoredMatcher> for MatcherBody {
+    fn from(own: StoredMatcher) -> Self {
+        Self { is_equal: own.is_equal, is_regex: own.is_regex, name: own.name, value: own.value }
+    }
+}
+
 /// A silence as clients post it.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PostableSilence {
     /// Empty or absent for a new one.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// All must match.
     pub matchers: Vec<MatcherBody>,
@@ -211,38 +179,36 @@ pub struct PostableSilence {
     pub created_by: String,
     /// Why.
     pub comment: String,
+    /// What else is to be known about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub annotations: Option<BTreeMap<String, String>>,
 }
 
 impl PostableSilence {
     /// The silence that is asked for.
     pub fn into_silence(self, now: Timestamp) -> Result<Silence, ParseTimestampError> {
-        let stored = |body: MatcherBody| StoredMatcher {
-            name: body.name,
-            value: body.value,
-            is_regex: body.is_regex,
-            is_equal: body.is_equal,
-        };
         Ok(Silence {
             id: self.id.unwrap_or_default(),
-            matchers: self.matchers.into_iter().map(stored).collect(),
+            matchers: self.matchers.into_iter().map(StoredMatcher::from).collect(),
             starts_at: Timestamp::parse_rfc3339(&self.starts_at)?,
             ends_at: Timestamp::parse_rfc3339(&self.ends_at)?,
             updated_at: now,
             created_by: self.created_by,
             comment: self.comment,
+            annotations: self.annotations.unwrap_or_default(),
         })
     }
 }
 
 /// Where a silence is in its life.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SilenceStatusBody {
     /// `pending`, `active` or `expired`.
-    pub state: &'static str,
+    pub state: SilenceState,
 }
 
 /// A silence as the API shows it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GettableSilence {
     /// UUID.
@@ -251,6 +217,9 @@ pub struct GettableSilence {
     pub status: SilenceStatusBody,
     /// RFC 3339 with milliseconds.
     pub updated_at: String,
+    /// What else is to be known about it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
     /// Why.
     pub comment: String,
     /// Who.
@@ -265,27 +234,22 @@ pub struct GettableSilence {
 
 impl From<(Silence, SilenceState)> for GettableSilence {
     fn from((silence, state): (Silence, SilenceState)) -> Self {
-        let body = |own: StoredMatcher| MatcherBody {
-            is_equal: own.is_equal,
-            is_regex: own.is_regex,
-            name: own.name,
-            value: own.value,
-        };
         Self {
             id: silence.id,
-            status: SilenceStatusBody { state: state.as_str() },
+            status: SilenceStatusBody { state },
             updated_at: silence.updated_at.to_rfc3339_millis(),
+            annotations: silence.annotations,
             comment: silence.comment,
             created_by: silence.created_by,
             ends_at: silence.ends_at.to_rfc3339_millis(),
-            matchers: silence.matchers.into_iter().map(body).collect(),
+            matchers: silence.matchers.into_iter().map(MatcherBody::from).collect(),
             starts_at: silence.starts_at.to_rfc3339_millis(),
         }
     }
 }
 
 /// The answer to `POST /silences`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SilenceIdBody {
     /// The id under which the silence is known.
     #[serde(rename = "silenceID")]

@@ -7,6 +7,7 @@
 use std::fmt;
 
 use bellwether_model::matcher::RegexError;
+use bellwether_model::state::StoredMatcher;
 use bellwether_model::{Labels, MatchOp, Matcher, RegexDialect};
 
 mod classic;
@@ -89,10 +90,11 @@ pub fn parse_one(text: &str) -> Result<Matcher, MatcherError> {
     }
 }
 
-/// Reads what a person types at `alert query`: a bare word is the alert's name, anything else a matcher.
+/// Reads the first thing that a person types at `alert query` or `silence add`: a text without an operator is the
+/// alert's name. Alertmanager takes anything that it cannot read for a name; here a mistyped matcher is a mistake.
 pub fn parse_query_word(text: &str) -> Result<Matcher, MatcherError> {
-    let is_bare = !text.contains(['=', '~', '{', '}', '"', '!']);
-    if is_bare { Ok(Matcher::equal("alertname", text.trim())) } else { parse_one(text) }
+    let has_operator = text.contains('=') || text.contains("!~");
+    if has_operator { parse_one(text) } else { Ok(Matcher::equal("alertname", text)) }
 }
 
 fn raw_list(text: &str) -> Result<Vec<RawMatcher>, MatcherError> {
@@ -119,23 +121,39 @@ pub struct Printed<'a>(pub &'a Matcher);
 
 impl fmt::Display for Printed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, op) = (self.0.name(), self.0.op().as_str());
-        if name.chars().any(is_reserved) {
-            write!(f, "{}{op}", bellwether_model::labels::Quoted(name))?;
-        } else {
-            write!(f, "{name}{op}")?;
-        }
-        f.write_str("\"")?;
-        for c in self.0.value().chars() {
-            match c {
-                '"' => f.write_str("\\\"")?,
-                '\\' => f.write_str("\\\\")?,
-                '\n' => f.write_str("\\n")?,
-                c => write!(f, "{c}")?,
-            }
-        }
-        f.write_str("\"")
+        let Self(matcher) = self;
+        write_matcher(f, matcher.name(), matcher.op(), matcher.value())
     }
+}
+
+/// As [`Printed`], for a matcher whose regular expression nobody has compiled.
+#[derive(Debug, Clone, Copy)]
+pub struct PrintedStored<'a>(pub &'a StoredMatcher);
+
+impl fmt::Display for PrintedStored<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(matcher) = self;
+        write_matcher(f, &matcher.name, matcher.op(), &matcher.value)
+    }
+}
+
+fn write_matcher(f: &mut fmt::Formatter<'_>, name: &str, op: MatchOp, value: &str) -> fmt::Result {
+    let op = op.as_str();
+    if name.chars().any(is_reserved) {
+        write!(f, "{}{op}", bellwether_model::labels::Quoted(name))?;
+    } else {
+        write!(f, "{name}{op}")?;
+    }
+    f.write_str("\"")?;
+    for c in value.chars() {
+        match c {
+            '"' => f.write_str("\\\"")?,
+            '\\' => f.write_str("\\\\")?,
+            '\n' => f.write_str("\\n")?,
+            c => write!(f, "{c}")?,
+        }
+    }
+    f.write_str("\"")
 }
 
 /// Matchers as a group key holds them: `{a="b",c=~"d"}`.

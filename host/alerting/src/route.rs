@@ -65,6 +65,11 @@ pub struct Route {
 }
 
 impl Route {
+    /// The routes below it, from left to right.
+    pub fn children(&self) -> &[RouteId] {
+        &self.children
+    }
+
     /// The labels of an alert by which this route groups.
     pub fn group_labels(&self, alert: &Labels) -> Labels {
         match &self.group_by {
@@ -119,6 +124,11 @@ impl RouteTree {
         id
     }
 
+    /// The route that takes what nobody else takes.
+    pub const fn root(&self) -> RouteId {
+        RouteId(0)
+    }
+
     /// A route of this tree.
     pub fn route(&self, id: RouteId) -> &Route {
         &self.routes[id.index()]
@@ -132,7 +142,7 @@ impl RouteTree {
     /// Where an alert goes; never nowhere, since the root takes what nobody else takes.
     pub fn matching(&self, labels: &Labels) -> Vec<RouteId> {
         let mut found = Vec::new();
-        self.collect(RouteId(0), labels, &mut found);
+        self.collect(self.root(), labels, &mut found);
         found
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bellwether_model::matcher::all_match;
 use bellwether_model::state::{Silence, StoredMatcher};
 use bellwether_model::{Labels, Matcher, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::matchers::{self, MatcherError};
 
@@ -20,7 +21,8 @@ pub const MAX_MATCHERS: usize = 128;
 pub const MAX_SILENCES: usize = 100_000;
 
 /// Where a silence is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum SilenceState {
     /// Has not begun.
     Pending,
@@ -255,6 +257,7 @@ mod tests {
             updated_at: Timestamp::from_millis(0),
             created_by: "t".to_owned(),
             comment: "c".to_owned(),
+            annotations: BTreeMap::new(),
         }
     }
 

@@ -9,7 +9,7 @@ use bellwether_model::matcher::{all_match, compile_anchored};
 use bellwether_model::state::{Acknowledgement, NotificationLogEntry, Silence};
 use bellwether_model::{Alert, Fingerprint, Labels, Matcher, RegexDialect, Timestamp};
 use regex::Regex;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::dispatch::{Content, Dispatcher, Group, GroupId, Phase, Tracked};
 use crate::matchers::{MatcherError, parse_one};
@@ -78,7 +78,7 @@ impl AlertFilter {
 }
 
 /// Whether an alert may be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AlertState {
     /// Nobody has looked at it yet. Never seen here: every alert is looked at when it comes.
@@ -87,6 +87,17 @@ pub enum AlertState {
     Active,
     /// Something mutes it.
     Suppressed,
+}
+
+impl AlertState {
+    /// As the API writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unprocessed => "unprocessed",
+            Self::Active => "active",
+            Self::Suppressed => "suppressed",
+        }
+    }
 }
 
 /// What mutes an alert.

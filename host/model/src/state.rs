@@ -2,6 +2,8 @@
 //!
 //! One trait, so that a second implementation is a second file. Ids are made by the host and ordered by time.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::alert::{Alert, AlertStatus};
@@ -78,6 +80,9 @@ pub struct Silence {
     pub created_by: String,
     /// Why.
     pub comment: String,
+    /// What else is to be known about it, such as a link to a ticket (Alertmanager 0.32).
+    #[serde(default)]
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// What was last told about one group to one integration of a receiver.

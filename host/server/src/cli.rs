@@ -1,15 +1,32 @@
-//! The command line: one file for each subcommand.
+//! The command line: one file for each subcommand, and one for the program under the name `amtool`.
 
+pub mod alert;
+pub mod amtool;
+pub mod answer;
 pub mod check;
+mod client;
 pub mod compile_plugins;
 pub mod demo;
+mod output;
 pub mod query;
+pub mod routes;
 pub mod serve;
+pub mod session;
+pub mod settings;
+pub mod silence;
+mod table;
+mod words;
 
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use self::answer::Answer;
+use self::settings::Settings;
+
+/// Subcommands whose flags have defaults in `amtool`'s settings.
+const WITH_SETTINGS: [&str; 3] = ["alert", "routes", "silence"];
 
 /// Alerting for fleets of boards and the services around them.
 #[derive(Debug, Parser)]
@@ -29,6 +46,12 @@ enum Command {
     Check(check::CheckArgs),
     /// Evaluates an expression on a running server
     Query(query::QueryArgs),
+    /// Shows where alerts are routed: by a file, or by a running server
+    Routes(routes::RoutesArgs),
+    /// Shows and adds alerts of a running server
+    Alert(alert::AlertArgs),
+    /// Sets, shows, changes and ends silences of a running server
+    Silence(silence::SilenceArgs),
     /// Fills the cache of compiled plugins; the host does so by itself
     #[command(hide = true)]
     CompilePlugins(compile_plugins::CompilePluginsArgs),
@@ -43,24 +66,42 @@ pub struct FeatureArgs {
 }
 
 /// What a subcommand returns: success, a failure that was already reported, or an error to print.
-pub type Outcome = anyhow::Result<ExitCode>;
+pub type Outcome<T = ExitCode> = anyhow::Result<T>;
 
 /// Reads the arguments of the process, runs the subcommand, prints what went wrong.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let outcome = match cli.command {
-        Command::Demo(args) => runtime().and_then(|runtime| runtime.block_on(demo::run(args))),
-        Command::Serve(args) => runtime().and_then(|runtime| runtime.block_on(serve::run(args))),
-        Command::Check(args) => runtime().and_then(|runtime| runtime.block_on(check::run(&args))),
-        Command::CompilePlugins(args) => {
-            runtime().and_then(|runtime| runtime.block_on(compile_plugins::run(args)))
-        }
-        Command::Query(args) => runtime().and_then(|runtime| runtime.block_on(query::run(args))),
-    };
+    if std::env::args().next().is_some_and(|program| amtool::is_meant(&program)) {
+        return amtool::main();
+    }
+    let outcome = parse().and_then(|cli| runtime()?.block_on(run(cli.command)));
     outcome.unwrap_or_else(|error| {
         print_error(&error);
         ExitCode::FAILURE
     })
+}
+
+/// The arguments of the process; the files of settings are read only for those that have some in them.
+fn parse() -> anyhow::Result<Cli> {
+    let mut command = Cli::command();
+    let named = std::env::args().nth(1).unwrap_or_default();
+    if WITH_SETTINGS.contains(&named.as_str()) {
+        let settings = Settings::load()?;
+        command = command.mut_subcommand(named, |subcommand| settings.applied_to(subcommand));
+    }
+    Ok(Cli::from_arg_matches(&command.get_matches())?)
+}
+
+async fn run(command: Command) -> Outcome {
+    match command {
+        Command::Demo(args) => demo::run(args).await,
+        Command::Serve(args) => serve::run(args).await,
+        Command::Check(args) => check::run(&args).await,
+        Command::CompilePlugins(args) => compile_plugins::run(args).await,
+        Command::Query(args) => query::run(args).await,
+        Command::Routes(args) => routes::run(args).await.and_then(Answer::print),
+        Command::Alert(args) => alert::run(args).await.and_then(Answer::print),
+        Command::Silence(args) => silence::run(args).await.and_then(Answer::print),
+    }
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

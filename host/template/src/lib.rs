@@ -29,3 +29,8 @@ pub use error::{Location, Stage, TemplateError};
 pub use eval::MAX_CALL_DEPTH;
 pub use functions::{MAX_OUTPUT_BYTES, MAX_STEPS, QueryFn};
 pub use parser::{MAX_NESTING, MAX_TEXT_BYTES};
+
+/// A time in UTC by one of Go's layouts, such as `2006-01-02 15:04:05 MST`.
+pub fn format_time(at: bellwether_model::Timestamp, layout: &str) -> String {
+    time_format::format(&time::Time::from_timestamp(at), layout)
+}

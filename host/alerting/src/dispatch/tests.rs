@@ -161,6 +161,7 @@ impl World {
             updated_at: self.now,
             created_by: "t".to_owned(),
             comment: "c".to_owned(),
+            annotations: std::collections::BTreeMap::default(),
         };
         let fresh_id = format!("silence-{}", self.ids);
         let (id, effects) = self.machine.set_silence(self.now, silence, fresh_id).unwrap();

@@ -41,7 +41,9 @@ fn single_matchers_take_no_braces_and_no_company() {
 }
 
 #[test]
-fn a_bare_word_is_an_alert_name() {
+fn a_text_without_an_operator_is_an_alert_name() {
     assert_eq!(Printed(&parse_query_word("HighTemp").unwrap()).to_string(), r#"alertname="HighTemp""#);
     assert_eq!(Printed(&parse_query_word("a=b").unwrap()).to_string(), r#"a="b""#);
+    assert_eq!(Printed(&parse_query_word("High \"T\"").unwrap()).to_string(), r#"alertname="High \"T\"""#);
+    assert!(parse_query_word("a=~\"(\"").is_err());
 }

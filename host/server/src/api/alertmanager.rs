@@ -15,7 +15,7 @@ use crate::host::Host;
 /// The largest batch of alerts that is taken, in bytes.
 const MAX_BODY_BYTES: usize = 32 << 20;
 /// The version of Alertmanager whose API this is; `amtool` compares it with its own.
-const COMPATIBLE_VERSION: &str = "0.34.2";
+pub const COMPATIBLE_VERSION: &str = "0.34.2";
 
 /// All routes of the second listener but those of the process.
 pub fn routes() -> Router<Arc<Host>> {

@@ -230,6 +230,7 @@ async fn what_was_decided_while_writing_failed_is_written_in_order() {
         updated_at: world.clock.now(),
         created_by: "me".to_owned(),
         comment: "s".to_owned(),
+        annotations: std::collections::BTreeMap::default(),
     };
     assert!(world.routing.set_silence(silence).await.is_err());
     after(120).await;

@@ -131,6 +131,7 @@ fn everything_comes_back_after_a_restart() {
         updated_at: at(1),
         created_by: "me".to_owned(),
         comment: "why".to_owned(),
+        annotations: [("ticket".to_owned(), "OPS-17".to_owned())].into(),
     };
     let rule_alert = StoredRuleAlert {
         labels: labels("Hot"),

@@ -50,6 +50,7 @@ fn build(recorded: &RecordedWorld) -> (World, BTreeMap<String, usize>, Vec<usize
             updated_at: world.now,
             created_by: "t".to_owned(),
             comment: "c".to_owned(),
+            annotations: BTreeMap::default(),
         };
         match world.machine.set_silence(world.now, silence, format!("id-{index}")) {
             Ok((id, _)) => drop(ids.insert(id, index)),
