@@ -107,6 +107,16 @@ export interface NowStrip {
   dataToMessageP99Ms: DurationMs | null;
 }
 
+/** Somebody has taken an alert on: nobody is reminded of it until it is over, or until a time. */
+export interface Acknowledgement {
+  by: string;
+  /** May be empty. */
+  comment: string;
+  at: UnixMs;
+  /** `null`: until the alert is over. */
+  until: UnixMs | null;
+}
+
 /** One alert. The key is the fingerprint. */
 export interface AlertRow {
   /** 16 hex digits, as Alertmanager prints it. */
@@ -140,6 +150,8 @@ export interface AlertRow {
    * (So the server may leave it out of most events; with more than 200 alerts only the 200 that sort first need one.)
    */
   signal?: Signal | null;
+  /** `null` while nobody is in charge of it. */
+  acknowledgement: Acknowledgement | null;
 }
 
 /**

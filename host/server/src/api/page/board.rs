@@ -163,7 +163,8 @@ fn rows(
             let pipeline = pipeline::of_firing(view, &host.ledger, &names);
             let why = pipeline::why(rule.map(|rule| &rule.origin), Some(view), &host.ledger);
             let firing = row(&view.alert.labels, &view.alert.annotations, "firing", view.alert.starts_at);
-            AlertRow { pipeline, why, value: view.alert.value, ..firing }
+            let acknowledgement = view.acknowledgement.clone();
+            AlertRow { pipeline, why, value: view.alert.value, acknowledgement, ..firing }
         })
         .collect();
     let routed: HashSet<Fingerprint> = views.iter().map(|view| view.alert.fingerprint()).collect();
@@ -241,6 +242,7 @@ fn row(labels: &Labels, annotations: &Labels, state: &'static str, starts_at: Ti
         value: None,
         unit: "",
         signal: None,
+        acknowledgement: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bellwether_model::state::Acknowledgement;
 use bellwether_model::{Labels, Timestamp};
 use serde::Serialize;
 
@@ -98,6 +99,7 @@ pub(super) struct AlertRow {
     pub unit: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signal: Option<Option<Signal>>,
+    pub acknowledgement: Option<Acknowledgement>,
 }
 
 /// What a rule's expression looked like.
