@@ -161,7 +161,7 @@ fn read_receivers(
     notes: &mut Vec<Note>,
 ) -> Result<Vec<ReceiverConfig>, YamlError> {
     let mut receivers: Vec<ReceiverConfig> = Vec::new();
-    let mut context = receiver::Context { source, global, notes };
+    let mut context = receiver::Context { source, global, notes, fallbacks: Vec::new() };
     for node in section.list("receivers")? {
         let place = node.place;
         let receiver = receiver::read(&mut context, node)?;
@@ -171,6 +171,7 @@ fn read_receivers(
         }
         receivers.push(receiver);
     }
+    receiver::check_fallbacks(source, &receivers, &context.fallbacks)?;
     Ok(receivers)
 }
 

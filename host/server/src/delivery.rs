@@ -1,6 +1,7 @@
 //! Getting messages out: receivers as configured, the worker that empties the outbox, and what became of messages.
 
 pub mod email;
+mod failing;
 pub mod inbox;
 mod ledger;
 mod outcome;
@@ -11,4 +12,4 @@ mod worker;
 
 pub use ledger::{Delivered, Ledger, LedgerEntry};
 pub use receivers::{ConfiguredReceivers, NativeReceivers, Sender};
-pub use worker::{DeliveryDeps, run, tell_routing};
+pub use worker::{DeliveryDeps, alert_routing, run, tell_routing};

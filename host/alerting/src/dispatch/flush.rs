@@ -118,6 +118,7 @@ impl Dispatcher {
                     integration: index,
                     kind: integration.kind.clone(),
                     notification: self.notification(group, route, integration, tellable, reason, now),
+                    instead_of: None,
                     attempts: 0,
                     not_before: now,
                 });

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bellwether_alerting::config::{Config, Integration};
+use bellwether_alerting::config::{Config, Integration, ReceiverConfig};
 use bellwether_model::Timestamp;
 use bellwether_model::receiver::{DeliveryFailure, Notification, Receiver, ReceiverTemplate};
 use bellwether_sandbox::{Plugins, ReceiverPlugin, TemplateText, Unavailable};
@@ -44,9 +44,19 @@ pub struct Sender {
     texts: Vec<TemplateText>,
 }
 
+/// Who is told what does not get to a receiver.
+#[derive(Debug, Clone)]
+pub struct Fallback {
+    /// The receiver.
+    pub receiver: String,
+    /// The kinds of its integrations, in order.
+    pub kinds: Vec<String>,
+}
+
 /// All integrations of all receivers.
 #[derive(Debug)]
 pub struct ConfiguredReceivers {
+    fallbacks: HashMap<String, Fallback>,
     senders: HashMap<(String, u32), Result<Sender, String>>,
     templates: Templates,
 }
@@ -82,7 +92,12 @@ impl ConfiguredReceivers {
                 senders.insert((receiver.name.clone(), index), sender);
             }
         }
-        Self { senders, templates }
+        Self { fallbacks: fallbacks(config), senders, templates }
+    }
+
+    /// Who is told what does not get to a receiver, if anybody.
+    pub fn fallback(&self, receiver: &str) -> Option<&Fallback> {
+        self.fallbacks.get(receiver)
     }
 
     /// Receivers of one integration each, without settings and texts.
@@ -92,7 +107,7 @@ impl ConfiguredReceivers {
             ((name.to_owned(), 0), Ok(Sender { receiver, config: "{}".to_owned(), texts: Vec::new() }))
         };
         let senders = receivers.into_iter().map(sender).collect();
-        Self { senders, templates: Templates::without_defaults() }
+        Self { fallbacks: HashMap::new(), senders, templates: Templates::without_defaults() }
     }
 
     /// The sender of a delivery. One whose integration is gone or of another kind since cannot be sent any more.
@@ -154,6 +169,15 @@ impl Sender {
         checked.map_err(|problems| format!("{}_configs: {}", self.receiver.name(), problems.join("; ")))?;
         Ok(self)
     }
+}
+
+fn fallbacks(config: &Config) -> HashMap<String, Fallback> {
+    let fallback = |receiver: &ReceiverConfig| {
+        let found = config.receiver(receiver.fallback.as_deref()?)?;
+        let kinds = found.integrations.iter().map(|own| own.kind.clone()).collect();
+        Some((receiver.name.clone(), Fallback { receiver: found.name.clone(), kinds }))
+    };
+    config.receivers.iter().filter_map(fallback).collect()
 }
 
 fn prepare(

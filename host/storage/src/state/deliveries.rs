@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bellwether_model::Timestamp;
 use bellwether_model::receiver::{NotificationReason, Receipt};
-use bellwether_model::state::{Attempt, DeadDelivery, Delivery, DeliveryOutcome, LeaseLimits};
+use bellwether_model::state::{Attempt, DeadDelivery, Delivery, DeliveryOutcome, InsteadOf, LeaseLimits};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::Failure;
@@ -111,9 +111,9 @@ fn remove(db: &Connection, id: &str) -> Result<(), Failure> {
 fn insert(db: &Connection, delivery: &Delivery, is_head: bool) -> Result<(), Failure> {
     let mut statement = db.prepare_cached(
         "INSERT INTO delivery (id, status, group_key, receiver, integration, kind, notification, attempts, not_before,
-            leased_until, is_head, at, reason, told)
+            leased_until, is_head, at, reason, told, instead_of)
          VALUES (:id, 'pending', :group_key, :receiver, :integration, :kind, :notification, :attempts, :not_before,
-            :leased_until, :is_head, :at, :reason, :told)",
+            :leased_until, :is_head, :at, :reason, :told, :instead_of)",
     )?;
     statement.execute(named_params! {
         ":id": delivery.id,
@@ -129,6 +129,7 @@ fn insert(db: &Connection, delivery: &Delivery, is_head: bool) -> Result<(), Fai
         ":at": delivery.notification.at.as_millis(),
         ":reason": to_word(&delivery.notification.reason),
         ":told": delivery.notification.status.as_str(),
+        ":instead_of": delivery.instead_of.as_ref().map(to_json),
     })?;
     let mut statement = db.prepare_cached("INSERT OR IGNORE INTO delivery_alert VALUES (?1, ?2)")?;
     for alert in &delivery.notification.alerts {
@@ -234,8 +235,9 @@ pub(super) fn release_all(db: &Connection) -> rusqlite::Result<()> {
 
 /// Ends or postpones a delivery. One that was settled by somebody else meanwhile stays as it is.
 pub(super) fn settle(db: &Connection, attempt: &Attempt) -> Result<Option<DeadDelivery>, Failure> {
-    let Attempt { id, outcome, at: now } = attempt;
+    let Attempt { id, outcome, at: now, instead } = attempt;
     let now = *now;
+    put(db, instead)?;
     match outcome {
         DeliveryOutcome::RetryAt(at, error) => {
             note_attempt(db, id, Some(error), now)?;
@@ -253,7 +255,10 @@ pub(super) fn settle(db: &Connection, attempt: &Attempt) -> Result<Option<DeadDe
         DeliveryOutcome::Dead(error) => {
             let ended = end(db, id, "dead", now, (Some(error), None))?;
             forget_oldest_dead(db)?;
-            ended.map_or(Ok(None), |topic| notification_log::take_back(db, &topic, id))
+            match ended {
+                Some(topic) if instead.is_empty() => notification_log::take_back(db, &topic, id),
+                Some(_) | None => Ok(None),
+            }
         }
     }
 }
@@ -294,7 +299,8 @@ pub(super) fn forget_settled(db: &Connection, before: Timestamp, now: Timestamp)
     Ok(())
 }
 
-/// Ends a delivery and lets the next one about the same go out; none where it had ended already.
+/// Ends a delivery and lets the next one about the same go out. Returns whom it was decided for; none where it had ended
+/// already.
 fn end(
     db: &Connection,
     id: &str,
@@ -305,13 +311,15 @@ fn end(
     note_attempt(db, id, error, now)?;
     let topic = db
         .prepare_cached(
-            "SELECT group_key, receiver, integration FROM delivery WHERE id = ?1 AND status = 'pending'",
+            "SELECT group_key, receiver, integration, instead_of FROM delivery
+             WHERE id = ?1 AND status = 'pending'",
         )?
         .query_row([id], |row| {
-            Ok(Topic { group_key: row.get(0)?, receiver: row.get(1)?, integration: row.get(2)? })
+            let topic = Topic { group_key: row.get(0)?, receiver: row.get(1)?, integration: row.get(2)? };
+            Ok((topic, row.get::<_, Option<String>>(3)?))
         })
         .optional()?;
-    if let Some(topic) = &topic {
+    if let Some((topic, _)) = &topic {
         db.prepare_cached(
             "UPDATE delivery SET status = ?2, is_head = 0, attempts = attempts + 1, settled_at = ?3, error = ?4,
                 receipt = ?5
@@ -320,7 +328,10 @@ fn end(
         .execute(params![id, status, now.as_millis(), error, receipt])?;
         promote(db, topic)?;
     }
-    Ok(topic)
+    let Some((own, instead_of)) = topic else { return Ok(None) };
+    let Some(instead_of) = instead_of else { return Ok(Some(own)) };
+    let InsteadOf { receiver, integration } = from_json("delivery", &instead_of)?;
+    Ok(Some(Topic { group_key: own.group_key, receiver, integration }))
 }
 
 /// How many deliveries wait or are held, and when the first of them may be leased.
@@ -379,11 +390,13 @@ pub(super) fn dead_letters(db: &Connection, limit: usize) -> Result<Vec<DeadLett
 }
 
 fn delivery(row: &Row<'_>) -> Result<Delivery, Failure> {
+    let instead_of: Option<String> = row.get("instead_of")?;
     Ok(Delivery {
         id: row.get("id")?,
         integration: row.get("integration")?,
         kind: row.get("kind")?,
         notification: notification_from_json("delivery", &row.get::<_, String>("notification")?)?,
+        instead_of: instead_of.map(|text| from_json("delivery", &text)).transpose()?,
         attempts: row.get("attempts")?,
         not_before: time(row, "not_before")?,
     })

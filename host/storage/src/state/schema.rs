@@ -68,6 +68,7 @@ const VERSION_3: &str = "
     ALTER TABLE delivery ADD COLUMN at INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE delivery ADD COLUMN reason TEXT NOT NULL DEFAULT '';
     ALTER TABLE delivery ADD COLUMN told TEXT NOT NULL DEFAULT '';
+    ALTER TABLE delivery ADD COLUMN instead_of TEXT;
     UPDATE delivery SET at = json_extract(notification, '$.at'), reason = json_extract(notification, '$.reason'),
         told = json_extract(notification, '$.status');
     CREATE INDEX delivery_with_text ON delivery (settled_at) WHERE status = 'delivered' AND notification <> '';

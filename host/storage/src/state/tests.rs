@@ -1,7 +1,9 @@
 use bellwether_model::Labels;
 use bellwether_model::alert::{Alert, AlertStatus};
 use bellwether_model::receiver::{FingerprintText, Notification, NotificationReason, NotifiedAlert};
-use bellwether_model::state::{DeliveryOutcome, FlushRecord, NotificationLogEntry, Silence, StoredMatcher};
+use bellwether_model::state::{
+    DeliveryOutcome, FlushRecord, InsteadOf, NotificationLogEntry, Silence, StoredMatcher,
+};
 use tempfile::TempDir;
 
 use super::*;
@@ -60,6 +62,7 @@ fn delivery(id: &str, due: i64) -> Delivery {
         integration: 0,
         kind: "webhook".to_owned(),
         notification: notification(91.5),
+        instead_of: None,
         attempts: 0,
         not_before: at(due),
     }
@@ -94,7 +97,7 @@ impl SqliteState {
         outcome: &DeliveryOutcome,
         at: Timestamp,
     ) -> Result<Option<DeadDelivery>, StateError> {
-        let attempt = Attempt { id: id.to_owned(), outcome: outcome.clone(), at };
+        let attempt = Attempt { id: id.to_owned(), outcome: outcome.clone(), at, instead: vec![] };
         self.settle_deliveries(&[attempt]).map(|mut dead| dead.pop())
     }
 

@@ -5,7 +5,7 @@ use bellwether_alerting::config::Config;
 use bellwether_alerting::dispatch::Start;
 use bellwether_model::receiver::{Receiver, ReceiverTemplate};
 use bellwether_model::state::{FlushRecord, NotificationLogEntry, StateChange};
-use bellwether_model::{Alert, BoxFuture, Labels};
+use bellwether_model::{BoxFuture, Labels};
 use bellwether_storage::SqliteState;
 use tokio::time::{Instant, sleep};
 
@@ -76,6 +76,8 @@ impl Bench {
             ledger: Arc::default(),
             journal: Arc::default(),
             telemetry: Arc::default(),
+            on_alert: Arc::new(drop),
+            failing: Arc::default(),
             on_dead: Arc::new(move |dead| note_dead.lock().unwrap().push(dead)),
             clock: Clock::runtime(DECIDED_AT),
         };

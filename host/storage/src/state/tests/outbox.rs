@@ -194,3 +194,26 @@ fn an_outbox_of_the_first_format_is_taken_over() {
     state.settle_delivery("1", &DeliveryOutcome::Delivered(None), at(2)).unwrap();
     assert_eq!(ids(&state.lease_deliveries(at(2), at(9), at_most(9)).unwrap()), ["2"]);
 }
+
+#[test]
+fn what_a_fallback_is_told_counts_as_told_until_that_is_given_up_too() {
+    let (_dir, state) = state();
+    let record = FlushRecord {
+        log: vec![log_entry("g", 5)],
+        deliveries: vec![first("g", "team", "1")],
+        ..FlushRecord::default()
+    };
+    state.record_flush(&record).unwrap();
+    let mut fallback = first("g", "others", "1-fallback");
+    fallback.instead_of = Some(InsteadOf { receiver: "team".to_owned(), integration: 0 });
+    let attempt = |id: &str, outcome, instead| Attempt { id: id.to_owned(), outcome, at: at(6), instead };
+    let failed = [attempt("1", retry(60), vec![fallback.clone()])];
+    assert_eq!(state.settle_deliveries(&failed).unwrap(), []);
+    let given_up = [attempt("1", dead("410"), vec![fallback.clone()])];
+    assert_eq!(state.settle_deliveries(&given_up).unwrap(), [], "somebody else is told, once");
+    assert_eq!(state.load().unwrap().log, [log_entry("g", 5)]);
+    assert_eq!(state.lease_deliveries(at(7), at(9), at_most(9)).unwrap(), [fallback]);
+    let dead = state.settle_deliveries(&[attempt("1-fallback", dead("no"), vec![])]).unwrap();
+    assert_eq!((dead.len(), dead[0].receiver.as_str()), (1, "team"), "its own receiver is told again");
+    assert_eq!(state.load().unwrap().log, []);
+}
