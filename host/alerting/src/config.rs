@@ -14,6 +14,7 @@ use serde_json::{Map, Value as Json};
 use crate::intervals::NamedIntervals;
 
 pub use self::inhibit::InhibitRuleConfig;
+pub use self::kinds::upstream_kinds;
 pub use self::receiver::{Integration, ReceiverConfig};
 pub use self::route::RouteConfig;
 

@@ -11,5 +11,5 @@ mod samples;
 mod worker;
 
 pub use ledger::{Delivered, Ledger, LedgerEntry};
-pub use receivers::{ConfiguredReceivers, NativeReceivers, Sender};
+pub use receivers::{ConfiguredReceivers, NATIVE_KINDS, NativeReceivers, Sender};
 pub use worker::{DeliveryDeps, alert_routing, run, tell_routing};

@@ -14,6 +14,9 @@ use tracing::warn;
 use super::email::Email;
 use super::inbox::Inbox;
 
+/// The kinds of receivers that are no plugins.
+pub const NATIVE_KINDS: [&str; 2] = ["email", "inbox"];
+
 /// Receivers that are no plugins: they go on working when every plugin is broken.
 #[derive(Debug, Clone)]
 pub struct NativeReceivers {
