@@ -18,6 +18,9 @@ use super::notification_log::{self, Topic};
 /// How long the texts of delivered messages are kept.
 const KEEP_TEXTS: Duration = Duration::from_secs(7 * 86_400);
 
+/// How far the clock may go back before what waits is looked at anew.
+const CLOCK_WENT_BACK: Duration = Duration::from_secs(60);
+
 /// How many messages are forgotten at once, so that nobody waits for it long.
 const MAX_FORGOTTEN: i64 = 5_000;
 
@@ -159,7 +162,11 @@ fn promote(db: &Connection, topic: &Topic) -> Result<(), Failure> {
 
 /// Who holds which delivery: this process is the only one, so that nothing of it has to be on disk.
 #[derive(Debug, Default)]
-pub(super) struct Leases(HashMap<String, Lease>);
+pub(super) struct Leases {
+    held: HashMap<String, Lease>,
+    /// When deliveries were asked for last.
+    asked_at: Option<Timestamp>,
+}
 
 #[derive(Debug)]
 struct Lease {
@@ -170,27 +177,27 @@ struct Lease {
 
 impl Leases {
     fn forget_ended(&mut self, now: Timestamp) {
-        self.0.retain(|_, lease| lease.until > now);
+        self.held.retain(|_, lease| lease.until > now);
     }
 
     fn is_held(&self, id: &str, now: Timestamp) -> bool {
-        self.0.get(id).is_some_and(|lease| lease.until > now)
+        self.held.get(id).is_some_and(|lease| lease.until > now)
     }
 
     fn of_integration(&self, receiver: &str, integration: u32) -> usize {
         let is_its = |lease: &&Lease| lease.integration == integration && lease.receiver == receiver;
-        self.0.values().filter(is_its).count()
+        self.held.values().filter(is_its).count()
     }
 
     /// Those that are settled need not be held any more.
     pub(super) fn give_back<'a>(&mut self, ids: impl IntoIterator<Item = &'a str>) {
         for id in ids {
-            self.0.remove(id);
+            self.held.remove(id);
         }
     }
 
     fn next_end(&self, after: Timestamp) -> Option<Timestamp> {
-        self.0.values().map(|lease| lease.until).filter(|until| *until > after).min()
+        self.held.values().map(|lease| lease.until).filter(|until| *until > after).min()
     }
 }
 
@@ -211,6 +218,10 @@ pub(super) fn lease(
     limits: LeaseLimits,
 ) -> Result<Vec<Delivery>, Failure> {
     leases.forget_ended(now);
+    let asked_at = leases.asked_at.replace(now);
+    if asked_at.is_some_and(|before| now + CLOCK_WENT_BACK < before) {
+        make_due(db, now)?;
+    }
     let mut candidates = Vec::new();
     let mut integration = next_integration(db, ("", -1))?;
     while let Some((receiver, index)) = integration {
@@ -223,10 +234,17 @@ pub(super) fn lease(
     for candidate in candidates {
         let delivery = read(db, &candidate.id)?;
         let (receiver, integration) = (delivery.notification.receiver.clone(), delivery.integration);
-        leases.0.insert(candidate.id, Lease { receiver, integration, until });
+        leases.held.insert(candidate.id, Lease { receiver, integration, until });
         taken.push(delivery);
     }
     Ok(taken)
+}
+
+/// What was to be sent by a clock that has gone back since is to be sent now.
+fn make_due(db: &Connection, now: Timestamp) -> Result<(), Failure> {
+    db.prepare_cached("UPDATE delivery SET not_before = ?1 WHERE status = 'pending' AND not_before > ?1")?
+        .execute([now.as_millis()])?;
+    Ok(())
 }
 
 /// The integration, in some order, that follows one and has anything to send.
@@ -402,7 +420,7 @@ pub(super) fn next(db: &Connection, leases: &Leases, after: Timestamp) -> Result
     let mut rows = statement.query([after.as_millis()])?;
     let mut next = None;
     while let Some(row) = rows.next()? {
-        if !leases.0.contains_key(&row.get::<_, String>(1)?) {
+        if !leases.held.contains_key(&row.get::<_, String>(1)?) {
             next = Some(Timestamp::from_millis(row.get(0)?));
             break;
         }

@@ -217,3 +217,15 @@ fn what_a_fallback_is_told_counts_as_told_until_that_is_given_up_too() {
     assert_eq!((dead.len(), dead[0].receiver.as_str()), (1, "team"), "its own receiver is told again");
     assert_eq!(state.load().unwrap().log, []);
 }
+
+#[test]
+fn what_waits_is_due_when_the_clock_goes_back() {
+    let (_dir, state) = state();
+    let messages = vec![first("g", "team", "1"), first("h", "team", "2")];
+    state.record_flush(&flush(messages)).unwrap();
+    const HOUR: i64 = 3600;
+    state.lease_deliveries(at(2 * HOUR), at(2 * HOUR + 45), at_most(9)).unwrap();
+    state.settle_delivery("1", &retry(2 * HOUR + 30), at(2 * HOUR + 1)).unwrap();
+    let leased = state.lease_deliveries(at(HOUR), at(HOUR + 45), at_most(9)).unwrap();
+    assert_eq!(ids(&leased), ["1"], "2 is still held");
+}
