@@ -100,6 +100,9 @@ pub struct NotificationLogEntry {
     pub firing: Vec<u64>,
     /// Identities of the alerts told as resolved.
     pub resolved: Vec<u64>,
+    /// Identities of the alerts that earlier messages had told as firing, and none had told to be over: what remains of
+    /// the entry if this message does not get there.
+    pub before: Vec<u64>,
     /// When the entry may be forgotten.
     pub expires_at: Timestamp,
 }
@@ -237,8 +240,6 @@ pub struct DeadDelivery {
     pub integration: u32,
     /// The time that the notification log had for the group; a later entry is about a later message.
     pub at: Timestamp,
-    /// Whether the last message that got there told of firing alerts: somebody waits for their end.
-    pub was_told: bool,
 }
 
 /// How many deliveries may be taken.

@@ -79,6 +79,7 @@ const VERSION_3: &str = "
     ALTER TABLE delivery ADD COLUMN reason TEXT NOT NULL DEFAULT '';
     ALTER TABLE delivery ADD COLUMN told TEXT NOT NULL DEFAULT '';
     ALTER TABLE delivery ADD COLUMN instead_of TEXT;
+    ALTER TABLE notification_log ADD COLUMN before TEXT NOT NULL DEFAULT '[]';
     UPDATE delivery SET at = json_extract(notification, '$.at'), reason = json_extract(notification, '$.reason'),
         told = json_extract(notification, '$.status');
     CREATE TABLE message (

@@ -76,6 +76,7 @@ fn log_entry(group_key: &str, secs: i64) -> NotificationLogEntry {
         at: at(secs),
         firing: vec![u64::MAX, 1],
         resolved: vec![],
+        before: vec![],
         expires_at: at(secs + 10),
     }
 }

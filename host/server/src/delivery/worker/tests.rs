@@ -92,6 +92,7 @@ impl Bench {
             at: delivery.notification.at,
             firing: vec![1],
             resolved: vec![],
+            before: vec![],
             expires_at: Timestamp::MAX,
         };
         let log = deliveries.iter().map(log).collect();
@@ -179,7 +180,7 @@ async fn a_refusal_is_final_and_the_group_is_to_be_told_again() {
     running.await.unwrap();
     let dead = bench.dead.lock().unwrap().clone();
     assert_eq!(dead.len(), 1);
-    assert_eq!((dead[0].group_key.as_str(), dead[0].at, dead[0].was_told), ("group of 1", DECIDED_AT, false));
+    assert_eq!((dead[0].group_key.as_str(), dead[0].at), ("group of 1", DECIDED_AT));
     assert!(bench.left().is_empty());
     assert!(bench.deps.state.load().unwrap().log.is_empty());
 }

@@ -130,13 +130,8 @@ fn a_message_that_is_given_up_is_taken_out_of_the_log() {
     state.record_flush(&record("g", 5, "1")).unwrap();
     state.record_flush(&record("other", 5, "2")).unwrap();
     let told = state.settle_delivery("1", &dead("400"), at(6)).unwrap();
-    let want = DeadDelivery {
-        group_key: "g".to_owned(),
-        receiver: "team".to_owned(),
-        integration: 0,
-        at: at(5),
-        was_told: false,
-    };
+    let want =
+        DeadDelivery { group_key: "g".to_owned(), receiver: "team".to_owned(), integration: 0, at: at(5) };
     assert_eq!(told, Some(want));
     assert_eq!(state.load().unwrap().log, [log_entry("other", 5)]);
     assert_eq!(state.settle_delivery("1", &dead("400"), at(6)).unwrap(), None, "once is enough");
@@ -152,11 +147,18 @@ fn the_log_keeps_whose_end_is_to_be_told_when_a_later_message_is_given_up() {
     };
     state.record_flush(&record(5, "1")).unwrap();
     state.settle_delivery("1", &DeliveryOutcome::Delivered(None), at(5)).unwrap();
-    state.record_flush(&record(8, "2")).unwrap();
+    let mut second = record(8, "2");
+    second.log[0].before = vec![7];
+    state.record_flush(&second).unwrap();
     let told = state.settle_delivery("2", &dead("400"), at(9)).unwrap().unwrap();
-    assert_eq!((told.at, told.was_told), (at(8), true));
-    let log = state.load().unwrap().log;
-    assert_eq!(log, [NotificationLogEntry { at: NotificationLogEntry::LOST, ..log_entry("g", 8) }]);
+    assert_eq!(told.at, at(8));
+    let left = NotificationLogEntry {
+        at: NotificationLogEntry::LOST,
+        firing: vec![7],
+        before: vec![7],
+        ..log_entry("g", 8)
+    };
+    assert_eq!(state.load().unwrap().log, [left]);
 }
 
 #[test]
