@@ -247,16 +247,25 @@ fn make_due(db: &Connection, now: Timestamp) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The integration, in some order, that follows one and has anything to send.
+/// The integration, in order of receivers and their integrations, that follows one and has anything to send. Asked in two
+/// steps: for a pair, SQLite would look at all messages to the same receiver.
 fn next_integration(
     db: &Connection,
     (receiver, integration): (&str, i64),
 ) -> Result<Option<(String, u32)>, Failure> {
-    let mut statement = db.prepare_cached(
-        "SELECT receiver, integration FROM delivery WHERE status = 'pending' AND is_head = 1
-            AND (receiver, integration) > (?1, ?2) ORDER BY receiver, integration LIMIT 1",
+    let mut same_receiver = db.prepare_cached(
+        "SELECT integration FROM delivery WHERE status = 'pending' AND is_head = 1
+            AND receiver = ?1 AND integration > ?2 ORDER BY integration LIMIT 1",
     )?;
-    let found = statement.query_row(params![receiver, integration], |row| Ok((row.get(0)?, row.get(1)?)));
+    let next = same_receiver.query_row(params![receiver, integration], |row| row.get(0)).optional()?;
+    if let Some(index) = next {
+        return Ok(Some((receiver.to_owned(), index)));
+    }
+    let mut next_receiver = db.prepare_cached(
+        "SELECT receiver, integration FROM delivery WHERE status = 'pending' AND is_head = 1 AND receiver > ?1
+         ORDER BY receiver, integration LIMIT 1",
+    )?;
+    let found = next_receiver.query_row([receiver], |row| Ok((row.get(0)?, row.get(1)?)));
     Ok(found.optional()?)
 }
 

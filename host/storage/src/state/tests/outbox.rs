@@ -89,6 +89,16 @@ fn what_is_due_is_found_by_indexes() {
             AND integration = 0 AND not_before <= 5 ORDER BY not_before, id",
     );
     assert!(due.contains("delivery_by_integration (receiver=? AND integration=? AND not_before<?)"), "{due}");
+    let same = plan(
+        "SELECT integration FROM delivery WHERE status = 'pending' AND is_head = 1 AND receiver = 'a'
+            AND integration > 0 ORDER BY integration LIMIT 1",
+    );
+    assert!(same.contains("delivery_by_integration (receiver=? AND integration>?)"), "{same}");
+    let other = plan(
+        "SELECT receiver, integration FROM delivery WHERE status = 'pending' AND is_head = 1 AND receiver > 'a'
+         ORDER BY receiver, integration LIMIT 1",
+    );
+    assert!(other.contains("delivery_by_integration (receiver>?)") && !other.contains("TEMP"), "{other}");
     assert!(!due.contains("TEMP"), "{due}");
 }
 
