@@ -54,13 +54,19 @@ fn is_serious(delivery: &Delivery, outcome: &DeliveryOutcome, now: Timestamp) ->
     }
 }
 
-/// Which integrations cannot be reached, as the host has said in alerts of its own.
+/// Which integrations fail, since when, and what the host has said about it in alerts of its own.
 #[derive(Debug, Default)]
-pub struct Failing(Mutex<BTreeMap<(String, u32), Alert>>);
+pub struct Failing(Mutex<BTreeMap<(String, u32), Failure>>);
+
+#[derive(Debug)]
+struct Failure {
+    since: Timestamp,
+    alert: Option<Alert>,
+}
 
 impl Failing {
-    /// The alert that has to be told to routing after an attempt, if any: that a receiver cannot be reached, or can be
-    /// again.
+    /// The alert that has to be told to routing after an attempt, if any: that a receiver has not been reached for a
+    /// while, or can be again. One message that is refused says little about its receiver.
     pub(super) fn alert_after(
         &self,
         delivery: &Delivery,
@@ -71,16 +77,20 @@ impl Failing {
         let key = (delivery.notification.receiver.clone(), delivery.integration);
         let error = match outcome {
             DeliveryOutcome::Delivered(_) => {
-                let alert = failing.remove(&key)?;
+                let alert = failing.remove(&key)?.alert?;
                 return Some(Alert { ends_at: now, ends_by_timeout: false, updated_at: now, ..alert });
             }
-            _ if !is_serious(delivery, outcome, now) => return None,
             DeliveryOutcome::RetryAt(_, error) | DeliveryOutcome::Dead(error) => error,
         };
-        let starts_at = failing.get(&key).map_or(now, |known| known.starts_at);
-        let alert = alert(delivery, error, starts_at, now);
-        failing.insert(key, alert.clone());
-        Some(alert)
+        // The messages of before a restart count, too.
+        let since = now.min(delivery.notification.at);
+        let failure = failing.entry(key).or_insert(Failure { since, alert: None });
+        if now.since(failure.since) < PATIENCE {
+            return None;
+        }
+        let starts_at = failure.alert.as_ref().map_or(now, |known| known.starts_at);
+        failure.alert = Some(alert(delivery, error, starts_at, now));
+        failure.alert.clone()
     }
 }
 
@@ -149,6 +159,8 @@ mod tests {
     #[test]
     fn an_alert_tells_of_a_receiver_until_it_takes_a_message_again() {
         let (failing, delivery) = (Failing::default(), delivery("1", "team"));
+        let refused = DeliveryOutcome::Dead("400".to_owned());
+        assert_eq!(failing.alert_after(&delivery, &refused, DECIDED_AT), None, "one message says little");
         assert_eq!(failing.alert_after(&delivery, &retry(), DECIDED_AT), None);
         let late = DECIDED_AT + PATIENCE;
         let alert = failing.alert_after(&delivery, &retry(), late).unwrap();
