@@ -17,6 +17,7 @@ pub use self::inhibit::InhibitRuleConfig;
 pub use self::receiver::{Integration, ReceiverConfig};
 pub use self::route::RouteConfig;
 
+mod http;
 mod inhibit;
 mod intervals;
 mod kinds;
