@@ -53,8 +53,22 @@ fn commands_work() {
         let tool = Tool { url: format!("--alertmanager.url=http://{}", host.addresses()[1]) };
         routes(&tool).await;
         alerts_and_silences(&tool).await;
+        taking_on_and_looking_back(&tool).await;
         host.stop().await;
     });
+}
+
+async fn taking_on_and_looking_back(tool: &Tool) {
+    tool.says(&["alert", "add", "Cold"]).await;
+    let taken = tool.says(&["alert", "ack", "Cold", "-a", "ann", "-c", "on it", "--for", "2h"]).await;
+    assert_eq!(taken.len(), 17, "a fingerprint: {taken}");
+    let history = tool.says(&["alert", "history", "Cold"]).await;
+    assert!(history.contains("fires for") && history.contains("taken on by ann: on it"), "{history}");
+    assert_eq!(tool.says(&["alert", "unack", "--fingerprint", taken.trim()]).await, taken);
+    assert!(!tool.says(&["alert", "history", "Cold"]).await.contains("taken on"));
+    let unknown = tool.fails(&["alert", "ack", "Nothing", "-a", "ann"]).await;
+    assert!(unknown.contains("no alert that fires matches"), "{unknown}");
+    assert!(tool.fails(&["alert", "ack"]).await.contains("which alerts?"));
 }
 
 async fn routes(tool: &Tool) {

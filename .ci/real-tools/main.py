@@ -4,13 +4,17 @@ import sys
 
 import bad_input
 import command_line
+import crash_deliveries
 import demo
 import harness
 import once
+import prometheus_push
 import seeds
+import smtp
 import tools
 
-CHECKS = [*bad_input.CHECKS, *tools.CHECKS, *command_line.CHECKS, *once.CHECKS, *seeds.CHECKS, *demo.CHECKS]
+CHECKS = [*bad_input.CHECKS, *tools.CHECKS, *command_line.CHECKS, *once.CHECKS, *crash_deliveries.CHECKS,
+          *prometheus_push.CHECKS, *smtp.CHECKS, *seeds.CHECKS, *demo.CHECKS]
 
 
 def main():

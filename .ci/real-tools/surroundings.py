@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 
-from harness import Failed, Process
+from harness import Failed, Process, get_json
 
 HERE = pathlib.Path(__file__).parent
 
@@ -50,11 +50,11 @@ class Service:
         registry = prometheus_client.CollectorRegistry()
         requests = prometheus_client.Counter("ml_predictions", "Predictions", ["status"], registry=registry)
         latency = prometheus_client.Histogram("ml_prediction_latency_seconds", "Latency", registry=registry)
-        accuracy = prometheus_client.Gauge("ml_model_accuracy", "Accuracy", ["model"], registry=registry)
+        self.accuracy = prometheus_client.Gauge("ml_model_accuracy", "Accuracy", ["model"], registry=registry)
         requests.labels("ok").inc(41)
         requests.labels("error").inc(1)
         latency.observe(0.07)
-        accuracy.labels("tiny").set(0.93)
+        self.accuracy.labels("tiny").set(0.93)
         self.server, self.thread = prometheus_client.start_http_server(0, "127.0.0.1", registry)
         self.address = f"127.0.0.1:{self.server.server_port}"
         return self
@@ -63,6 +63,17 @@ class Service:
         self.server.shutdown()
         self.server.server_close()
         self.thread.join(15)
+
+
+class Listener(http.server.ThreadingHTTPServer):
+    """For many groups that are flushed at once, by a server that may be killed while it posts."""
+
+    request_queue_size = 128
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class Sink:
@@ -93,8 +104,7 @@ class Sink:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self.server.daemon_threads = True
+        self.server = Listener(("127.0.0.1", port), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/alerts"
 
     def __enter__(self):
@@ -123,6 +133,25 @@ class Sink:
             names = ",".join(sorted({alert["labels"].get("alertname", "?") for alert in body["alerts"]}))
             lines.append(f"+{message['at'] - started:5.1f} s  {body['status']:<9} {names}  key {message['key']}")
         return "\n".join(lines) or "(no messages)"
+
+
+class CountingSink:
+    """The sink of counting_sink.py, for more messages than one would remember."""
+
+    def __enter__(self):
+        self.process = Process([sys.executable, HERE / "counting_sink.py"])
+        self.url = f"http://127.0.0.1:{self.process.line(timeout=15)}"
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+
+    def counts(self):
+        return get_json(self.url + "/counts")
+
+    def arrivals(self):
+        """When each group was heard of first, on the clock of time.monotonic()."""
+        return get_json(self.url + "/arrivals")
 
 
 def once(sink, hook):

@@ -14,6 +14,7 @@ use serde_json::{Map, Value as Json};
 use crate::intervals::NamedIntervals;
 
 pub use self::inhibit::InhibitRuleConfig;
+pub use self::kinds::upstream_kinds;
 pub use self::receiver::{Integration, ReceiverConfig};
 pub use self::route::RouteConfig;
 
@@ -162,7 +163,7 @@ fn read_receivers(
     notes: &mut Vec<Note>,
 ) -> Result<Vec<ReceiverConfig>, YamlError> {
     let mut receivers: Vec<ReceiverConfig> = Vec::new();
-    let mut context = receiver::Context { source, global, notes };
+    let mut context = receiver::Context { source, global, notes, fallbacks: Vec::new() };
     for node in section.list("receivers")? {
         let place = node.place;
         let receiver = receiver::read(&mut context, node)?;
@@ -172,6 +173,7 @@ fn read_receivers(
         }
         receivers.push(receiver);
     }
+    receiver::check_fallbacks(source, &receivers, &context.fallbacks)?;
     Ok(receivers)
 }
 

@@ -31,6 +31,7 @@ use self::timers::{Timer, Timers};
 pub(crate) use self::tracked::{Content, Tracked};
 
 mod acknowledge;
+mod clock;
 mod events;
 mod flush;
 mod group;
@@ -103,6 +104,7 @@ pub struct Dispatcher {
     inhibitor: Inhibitor,
     symbols: Symbols,
     hold: Hold,
+    last_step: Timestamp,
     group_index: FxHashMap<(RouteId, Labels), GroupId>,
     next_group: u64,
     timers: Timers,
@@ -118,6 +120,7 @@ impl Dispatcher {
     pub fn new(config: Arc<Config>, restored: Restored, start: Start, now: Timestamp) -> Self {
         let mut dispatcher = Self {
             hold: Hold::new(&start, now),
+            last_step: now,
             external_url: start.external_url,
             routes: RouteTree::new(&config),
             alerts: FxHashMap::default(),
@@ -149,6 +152,7 @@ impl Dispatcher {
     /// Takes an input in and does everything that is due by then.
     pub fn step(&mut self, now: Timestamp, input: Input) -> Vec<Effect> {
         let mut effects = Vec::new();
+        self.look_at_clock(now);
         self.run_timers(now, &mut effects);
         match input {
             Input::Alerts(alerts) => self.receive_all(alerts, now, &mut effects),

@@ -100,6 +100,8 @@ fn equal_key(equal: &[String], labels: &Labels) -> EqualKey {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn inhibitor(rules: &str) -> Inhibitor {
@@ -109,6 +111,57 @@ mod tests {
 
     fn alert(pairs: &[(&str, &str)]) -> Labels {
         Labels::from_pairs(pairs.iter().copied())
+    }
+
+    /// Whether a rule of the file inhibits, asked of every pair of alerts.
+    fn by_brute_force(rules: &[InhibitRuleConfig], target: &Labels, firing: &[Labels]) -> bool {
+        let inhibits = |rule: &InhibitRuleConfig, source: &Labels| {
+            let both = |labels: &Labels| all_match(&rule.source, labels) && all_match(&rule.target, labels);
+            all_match(&rule.source, source)
+                && all_match(&rule.target, target)
+                && rule.equal.iter().all(|name| source.value(name) == target.value(name))
+                && !(both(source) && both(target))
+        };
+        rules.iter().any(|rule| firing.iter().any(|source| inhibits(rule, source)))
+    }
+
+    fn any_alert() -> impl Strategy<Value = Labels> {
+        let label = || prop::option::of(prop::sample::select(vec!["x", "y", "z"]));
+        (label(), label(), label()).prop_map(|(a, b, c)| {
+            let pairs = [("a", a), ("b", b), ("c", c), ("n", Some("1"))];
+            Labels::from_pairs(pairs.into_iter().filter_map(|(name, value)| Some((name, value?))))
+        })
+    }
+
+    fn any_rule() -> impl Strategy<Value = String> {
+        let side = || prop::sample::select(vec!["a=x", "a=~x|y", "b!=y", "c=z", "b=~.*", "a=\"\""]);
+        let equal = prop::sample::select(vec!["", "b", "c", "b, c", "nowhere"]);
+        (side(), side(), equal).prop_map(|(source, target, equal)| {
+            format!("{{source_matchers: ['{source}'], target_matchers: ['{target}'], equal: [{equal}]}}")
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn the_index_finds_what_a_look_at_every_pair_finds(
+            rules in prop::collection::vec(any_rule(), 1..4),
+            alerts in prop::collection::vec((any_alert(), any::<bool>(), any::<bool>()), 1..12),
+        ) {
+            let mut inhibitor = inhibitor(&format!("[{}]", rules.join(", ")));
+            alerts.iter().for_each(|(labels, ..)| inhibitor.add(labels));
+            let gone = |labels: &Labels| alerts.iter().any(|(own, gone, _)| *gone && own == labels);
+            alerts.iter().filter(|(labels, ..)| gone(labels)).for_each(|(labels, ..)| inhibitor.remove(labels));
+            let left = alerts.iter().filter(|(labels, _, firing)| *firing && !gone(labels));
+            let firing: Vec<Labels> = left.map(|(labels, ..)| labels.clone()).collect();
+            let fires = |source| firing.iter().any(|labels| labels.fingerprint() == source);
+            let configs: Vec<InhibitRuleConfig> = inhibitor.rules.iter().map(|rule| rule.config.clone()).collect();
+            for (target, ..) in &alerts {
+                let got = inhibitor.inhibited_by(target, fires).is_some();
+                prop_assert_eq!(got, by_brute_force(&configs, target, &firing), "{} among {:?}", target, firing);
+            }
+        }
     }
 
     #[test]

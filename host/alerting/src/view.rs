@@ -11,6 +11,7 @@ use bellwether_model::{Alert, Fingerprint, Labels, Matcher, RegexDialect, Timest
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
+use crate::config::ReceiverConfig;
 use crate::dispatch::{Content, Dispatcher, Group, GroupId, Phase, Tracked};
 use crate::matchers::{MatcherError, parse_one};
 use crate::merge::Span;
@@ -31,11 +32,21 @@ pub struct AlertFilter {
     pub matchers: Vec<Matcher>,
     /// One of the alert's receivers must match.
     pub receiver: Option<Regex>,
+    /// The labels of one of its receivers must match all of these (Alertmanager 0.33).
+    pub receiver_matchers: Vec<Matcher>,
 }
 
 impl Default for AlertFilter {
     fn default() -> Self {
-        Self { active: true, silenced: true, inhibited: true, muted: true, matchers: vec![], receiver: None }
+        Self {
+            active: true,
+            silenced: true,
+            inhibited: true,
+            muted: true,
+            matchers: vec![],
+            receiver: None,
+            receiver_matchers: vec![],
+        }
     }
 }
 
@@ -229,6 +240,12 @@ pub struct ReceiverView {
     pub integrations: Vec<String>,
 }
 
+/// Its own, with its name among them.
+fn receiver_labels(receiver: &ReceiverConfig) -> Labels {
+    let own = receiver.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    Labels::from_pairs(own.chain([("name", receiver.name.as_str())]))
+}
+
 impl ShownAlert {
     fn new(tracked: &Tracked, receivers: Vec<Arc<str>>, status: StatusView) -> Self {
         Self { content: Arc::clone(&tracked.content), span: tracked.firing_span(), receivers, status }
@@ -289,17 +306,14 @@ impl Dispatcher {
         self.silences.find(id).map(|silence| (silence.clone(), SilenceState::of(silence, now)))
     }
 
-    /// All receivers in the order of the configuration.
-    pub fn receivers(&self) -> Vec<ReceiverView> {
-        let view = |receiver: &crate::config::ReceiverConfig| {
-            let own = receiver.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-            ReceiverView {
-                name: receiver.name.clone(),
-                labels: Labels::from_pairs(own.chain([("name", receiver.name.as_str())])),
-                integrations: receiver.integrations.iter().map(|own| own.kind.clone()).collect(),
-            }
+    /// Receivers whose labels match, in the order of the configuration.
+    pub fn receivers(&self, matchers: &[Matcher]) -> Vec<ReceiverView> {
+        let view = |receiver: &ReceiverConfig| ReceiverView {
+            name: receiver.name.clone(),
+            labels: receiver_labels(receiver),
+            integrations: receiver.integrations.iter().map(|own| own.kind.clone()).collect(),
         };
-        self.config.receivers.iter().map(view).collect()
+        self.config.receivers.iter().map(view).filter(|own| all_match(matchers, &own.labels)).collect()
     }
 
     fn shown_alert(&self, tracked: &Tracked, filter: &AlertFilter, now: Timestamp) -> Option<ShownAlert> {
@@ -307,7 +321,8 @@ impl Dispatcher {
             return None;
         }
         let receivers = self.receivers_of(tracked);
-        if !receivers.iter().any(|receiver| filter.shows_receiver(receiver)) {
+        let is_named = receivers.iter().any(|receiver| filter.shows_receiver(receiver));
+        if !is_named || !receivers.iter().any(|receiver| self.receiver_matches(filter, receiver)) {
             return None;
         }
         let status = self.status_of(tracked.labels(), now);
@@ -316,7 +331,9 @@ impl Dispatcher {
 
     fn shown_group(&self, group: &Group, filter: &AlertFilter, now: Timestamp) -> Option<GroupView> {
         let route = self.routes.route(group.route);
-        if !filter.shows_receiver(&route.receiver) || !filter.muted && !group.muted_by.is_empty() {
+        let shows =
+            |receiver: &str| filter.shows_receiver(receiver) && self.receiver_matches(filter, receiver);
+        if !shows(&route.receiver) || !filter.muted && !group.muted_by.is_empty() {
             return None;
         }
         let member = |fingerprint: Fingerprint| {
@@ -328,7 +345,7 @@ impl Dispatcher {
                 status.muted_by = group.muted_by.to_vec();
             }
             // As upstream, a filter on receivers hides the others here, which it does not in the list of alerts.
-            let receivers = self.receivers_of(tracked).into_iter().filter(|own| filter.shows_receiver(own));
+            let receivers = self.receivers_of(tracked).into_iter().filter(|own| shows(own));
             shown.then(|| ShownAlert::new(tracked, receivers.collect(), status))
         };
         let alerts: Vec<ShownAlert> = group.members.iter().filter_map(member).collect();
@@ -346,6 +363,14 @@ impl Dispatcher {
             muted_by: group.muted_by.to_vec(),
             alerts,
         })
+    }
+
+    fn receiver_matches(&self, filter: &AlertFilter, receiver: &str) -> bool {
+        filter.receiver_matchers.is_empty()
+            || self
+                .config
+                .receiver(receiver)
+                .is_some_and(|own| all_match(&filter.receiver_matchers, &receiver_labels(own)))
     }
 
     fn receivers_of(&self, tracked: &Tracked) -> Vec<Arc<str>> {

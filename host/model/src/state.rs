@@ -100,6 +100,9 @@ pub struct NotificationLogEntry {
     pub firing: Vec<u64>,
     /// Identities of the alerts told as resolved.
     pub resolved: Vec<u64>,
+    /// Identities of the alerts that earlier messages had told as firing, and none had told to be over: what remains of
+    /// the entry if this message does not get there.
+    pub before: Vec<u64>,
     /// When the entry may be forgotten.
     pub expires_at: Timestamp,
 }
@@ -121,10 +124,21 @@ pub struct Delivery {
     pub kind: String,
     /// What to tell.
     pub notification: Notification,
+    /// Whom it stands in for: the message could not be delivered there. None for a message of its own.
+    pub instead_of: Option<InsteadOf>,
     /// Attempts so far.
     pub attempts: u32,
     /// Not before this time.
     pub not_before: Timestamp,
+}
+
+/// The receiver that a message was decided for, where it goes to a fallback.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InsteadOf {
+    /// The receiver.
+    pub receiver: String,
+    /// Which of its integrations.
+    pub integration: u32,
 }
 
 /// What one flush of a group decided; written in one transaction.
@@ -202,7 +216,7 @@ pub enum DeliveryOutcome {
 }
 
 /// An attempt to deliver that has ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Attempt {
     /// The delivery.
     pub id: String,
@@ -210,6 +224,9 @@ pub struct Attempt {
     pub outcome: DeliveryOutcome,
     /// When.
     pub at: Timestamp,
+    /// What is to be sent to others instead; those that are known already stay as they are. A message that is given up
+    /// and that somebody else is told instead counts as told.
+    pub instead: Vec<Delivery>,
 }
 
 /// A message that was given up and after which nothing newer was told: its group has to be told again.
@@ -223,8 +240,6 @@ pub struct DeadDelivery {
     pub integration: u32,
     /// The time that the notification log had for the group; a later entry is about a later message.
     pub at: Timestamp,
-    /// Whether the last message that got there told of firing alerts: somebody waits for their end.
-    pub was_told: bool,
 }
 
 /// How many deliveries may be taken.

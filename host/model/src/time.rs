@@ -88,15 +88,11 @@ impl Timestamp {
 #[derive(Debug, Clone, Copy)]
 pub struct Rfc3339Millis(pub Timestamp);
 
-impl fmt::Display for Rfc3339Millis {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Ok(time) = jiff::Timestamp::from_millisecond(self.0.0) else {
-            return write!(f, "{}ms", self.0.0);
-        };
+impl Rfc3339Millis {
+    /// The digits; none outside of the years 0 to 9999.
+    fn digits(self) -> Option<[u8; 24]> {
+        let time = jiff::Timestamp::from_millisecond(self.0.0).ok()?;
         let time = jiff::tz::Offset::UTC.to_datetime(time);
-        if time.year() < 0 {
-            return write!(f, "{}ms", self.0.0);
-        }
         let mut text = *b"0000-00-00T00:00:00.000Z";
         let mut put = |at: usize, digits: usize, number: i32| {
             let mut rest = number;
@@ -112,13 +108,25 @@ impl fmt::Display for Rfc3339Millis {
         put(14, 2, time.minute().into());
         put(17, 2, time.second().into());
         put(20, 3, time.millisecond().into());
-        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
+        (time.year() >= 0).then_some(text)
+    }
+}
+
+impl fmt::Display for Rfc3339Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.digits().as_ref().map(|digits| std::str::from_utf8(digits)) {
+            Some(Ok(text)) => f.write_str(text),
+            Some(Err(_)) | None => write!(f, "{}ms", self.0.0),
+        }
     }
 }
 
 impl Serialize for Rfc3339Millis {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        match self.digits().as_ref().map(|digits| std::str::from_utf8(digits)) {
+            Some(Ok(text)) => serializer.serialize_str(text),
+            Some(Err(_)) | None => serializer.collect_str(self),
+        }
     }
 }
 

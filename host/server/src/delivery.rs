@@ -1,6 +1,7 @@
 //! Getting messages out: receivers as configured, the worker that empties the outbox, and what became of messages.
 
 pub mod email;
+mod failing;
 mod files;
 pub mod inbox;
 mod ledger;
@@ -13,5 +14,5 @@ mod worker;
 
 pub use files::unreadable as unreadable_files;
 pub use ledger::{Delivered, Ledger, LedgerEntry};
-pub use receivers::{ConfiguredReceivers, NativeReceivers, Sender};
-pub use worker::{DeliveryDeps, run, tell_routing};
+pub use receivers::{ConfiguredReceivers, NATIVE_KINDS, NativeReceivers, Sender};
+pub use worker::{DeliveryDeps, alert_routing, run, tell_routing};

@@ -58,6 +58,9 @@ impl std::fmt::Debug for EvaluationDeps {
     }
 }
 
+/// How far the clock may go back before groups are evaluated at times that they have seen before.
+const CLOCK_WENT_BACK: Duration = Duration::from_secs(60);
+
 /// All rule groups.
 pub struct RuleGroups {
     deps: EvaluationDeps,
@@ -200,7 +203,8 @@ impl RuleGroups {
             }
             let slot = schedule.slot(self.deps.clock.now());
             let last = lock(&group).last_evaluation;
-            if last.is_some_and(|last| slot <= last) {
+            // A slot was evaluated already, unless the clock has gone back since: then nothing would be for as long.
+            if last.is_some_and(|last| slot <= last && last.since(slot) < CLOCK_WENT_BACK) {
                 continue;
             }
             self.deps.telemetry.rule_iterations(last.map_or(0, |last| schedule.missed(last, slot)));

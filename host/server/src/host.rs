@@ -297,6 +297,8 @@ impl Wiring {
             journal: Arc::clone(&journal),
             telemetry: Arc::clone(&telemetry),
             on_dead: delivery::tell_routing(routing.clone(), self.tasks.clone()),
+            on_alert: delivery::alert_routing(routing.clone(), self.tasks.clone()),
+            failing: Arc::default(),
             clock: self.clock.clone(),
         };
         self.tasks.spawn("outbox", delivery::run(delivery, self.tasks.token().clone()));

@@ -1,5 +1,6 @@
 //! Plugins of this host: those inside the binary, those in the folder, and what they become.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -32,6 +33,17 @@ macro_rules! embedded {
 
 /// First-party plugins, as `cargo plugins` built them.
 const EMBEDDED: [EmbeddedPlugin; 5] = embedded!["jsonl", "kv", "slack", "webhook", "zscore"];
+
+/// Names of all plugins, without a look inside: those of the binary, and the files of a folder.
+pub fn names(folder: &Path) -> BTreeSet<String> {
+    let files = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let in_folder = files.filter_map(|entry| {
+        let path = entry.path();
+        let is_plugin = path.extension().is_some_and(|extension| extension == "wasm");
+        is_plugin.then(|| path.file_stem().map(|name| name.to_string_lossy().into_owned())).flatten()
+    });
+    EMBEDDED.iter().map(|plugin| plugin.name.to_owned()).chain(in_folder).collect()
+}
 
 /// The longest that compiling all plugins may take in a process of its own.
 const COMPILE_TIMEOUT: Duration = Duration::from_secs(300);

@@ -26,6 +26,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use self::alerts::AlertRows;
 pub use self::deliveries::DeadLetter;
+use self::deliveries::Leases;
 use crate::error::OpenError;
 
 /// How long a call waits for another process that reads the database, such as a backup.
@@ -41,7 +42,14 @@ pub struct SqliteState {
 #[derive(Debug)]
 struct Database {
     connection: Connection,
+    memory: Memory,
+}
+
+/// What is known about the rows without looking at them.
+#[derive(Debug, Default)]
+struct Memory {
     alert_rows: AlertRows,
+    leases: Leases,
 }
 
 impl SqliteState {
@@ -51,10 +59,9 @@ impl SqliteState {
         let mut connection = Connection::open(path).map_err(failed("open"))?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(failed("open"))?;
         schema::prepare(&mut connection, path)?;
-        // Whoever held a delivery is gone: the lock on the data directory admits one process.
-        deliveries::release_all(&connection).map_err(failed("release deliveries in"))?;
         let alert_rows = AlertRows::load(&connection).map_err(failed("read"))?;
-        Ok(Self { place: path.to_owned(), database: Mutex::new(Database { connection, alert_rows }) })
+        let memory = Memory { alert_rows, ..Memory::default() };
+        Ok(Self { place: path.to_owned(), database: Mutex::new(Database { connection, memory }) })
     }
 
     /// What the last delivery of this group to this integration of a receiver returned, where it returned anything
@@ -65,21 +72,21 @@ impl SqliteState {
         receiver: &str,
         integration: u32,
     ) -> Result<Option<Receipt>, StateError> {
-        self.read("read a receipt", |db| deliveries::last_receipt(db, group_key, receiver, integration))
+        self.read("read a receipt", |db, _| deliveries::last_receipt(db, group_key, receiver, integration))
     }
 
     /// Messages that were given up, newest first.
     pub fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, StateError> {
-        self.read("read dead letters", |db| deliveries::dead_letters(db, limit))
+        self.read("read dead letters", |db, _| deliveries::dead_letters(db, limit))
     }
 
     fn read<T>(
         &self,
         action: &'static str,
-        work: impl FnOnce(&Connection) -> Result<T, Failure>,
+        work: impl FnOnce(&Connection, &Memory) -> Result<T, Failure>,
     ) -> Result<T, StateError> {
         let database = self.lock();
-        work(&database.connection).map_err(|failure| self.state_error(action, failure))
+        work(&database.connection, &database.memory).map_err(|failure| self.state_error(action, failure))
     }
 
     /// Runs work in one transaction; a failure undoes all of it.
@@ -87,31 +94,22 @@ impl SqliteState {
         &self,
         action: &'static str,
         sync: Sync,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure>,
-    ) -> Result<T, StateError> {
-        self.write_with_rows(action, sync, |db, _| work(db))
-    }
-
-    fn write_with_rows<T>(
-        &self,
-        action: &'static str,
-        sync: Sync,
-        work: impl FnOnce(&Transaction<'_>, &mut AlertRows) -> Result<T, Failure>,
+        work: impl FnOnce(&Transaction<'_>, &mut Memory) -> Result<T, Failure>,
     ) -> Result<T, StateError> {
         let mut database = self.lock();
-        let Database { connection, alert_rows } = &mut *database;
+        let Database { connection, memory } = &mut *database;
         let run = || {
             sync.prepare(connection)?;
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let result = work(&transaction, alert_rows)?;
+            let result = work(&transaction, memory)?;
             transaction.commit()?;
             Ok(result)
         };
         let done = run();
         if done.is_ok() {
-            alert_rows.keep();
+            memory.alert_rows.keep();
         } else {
-            alert_rows.undo();
+            memory.alert_rows.undo();
         }
         done.map_err(|failure| self.state_error(action, failure))
     }
@@ -134,8 +132,8 @@ impl SqliteState {
 enum Sync {
     /// Before the call returns.
     Now,
-    /// With the next one that syncs. For what may be forgotten: that a message is held, or that it got there. It is then
-    /// sent again with the same idempotency key.
+    /// With the next one that syncs. For what may be forgotten: that a message got there. It is then sent again with the
+    /// same idempotency key.
     Later,
 }
 
@@ -150,15 +148,15 @@ impl Sync {
     }
 }
 
-fn apply(db: &Connection, rows: &mut AlertRows, change: &StateChange) -> Result<(), Failure> {
+fn apply(db: &Connection, memory: &mut Memory, change: &StateChange) -> Result<(), Failure> {
     match change {
-        StateChange::PutAlerts(alerts) => alerts::put(db, rows, alerts),
+        StateChange::PutAlerts(alerts) => alerts::put(db, &mut memory.alert_rows, alerts),
         StateChange::PutSilence(silence) => alerts::put_silence(db, silence),
         StateChange::ForgetSilences(ids) => alerts::forget_silences(db, ids),
         StateChange::Flush(flush) => {
             notification_log::put(db, &flush.log)?;
-            deliveries::put(db, &flush.deliveries)?;
-            alerts::forget(db, rows, &flush.forgotten)
+            deliveries::put(db, &memory.leases, &flush.deliveries)?;
+            alerts::forget(db, &mut memory.alert_rows, &flush.forgotten)
         }
         StateChange::Acknowledge(alerts, acknowledgement) => {
             history::acknowledge(db, alerts, acknowledgement)
@@ -183,7 +181,7 @@ impl From<rusqlite::Error> for Failure {
 
 impl DurableState for SqliteState {
     fn load(&self) -> Result<StateSnapshot, StateError> {
-        self.read("load the alerting state", |db| {
+        self.read("load the alerting state", |db, _| {
             Ok(StateSnapshot {
                 alerts: alerts::load(db)?,
                 silences: alerts::load_silences(db)?,
@@ -195,8 +193,8 @@ impl DurableState for SqliteState {
     }
 
     fn apply(&self, changes: &[&StateChange]) -> Result<(), StateError> {
-        self.write_with_rows("write down what alerting decided", Sync::Now, |db, rows| {
-            changes.iter().try_for_each(|change| apply(db, rows, change))
+        self.write("write down what alerting decided", Sync::Now, |db, memory| {
+            changes.iter().try_for_each(|change| apply(db, memory, change))
         })
     }
 
@@ -206,49 +204,53 @@ impl DurableState for SqliteState {
         until: Timestamp,
         limits: LeaseLimits,
     ) -> Result<Vec<Delivery>, StateError> {
-        self.write("lease deliveries", Sync::Later, |db| deliveries::lease(db, now, until, limits))
+        let mut database = self.lock();
+        let Database { connection, memory } = &mut *database;
+        let leased = deliveries::lease(connection, &mut memory.leases, now, until, limits);
+        leased.map_err(|failure| self.state_error("lease deliveries", failure))
     }
 
     fn settle_deliveries(&self, attempts: &[Attempt]) -> Result<Vec<DeadDelivery>, StateError> {
-        self.write("settle deliveries", Sync::Later, |db| {
-            let settled = attempts.iter().map(|attempt| deliveries::settle(db, attempt));
+        let dead = self.write("settle deliveries", Sync::Later, |db, memory| {
+            let settled = attempts.iter().map(|attempt| deliveries::settle(db, &memory.leases, attempt));
             let dead = settled.collect::<Result<Vec<_>, _>>()?;
             Ok(dead.into_iter().flatten().collect())
-        })
+        })?;
+        self.lock().memory.leases.give_back(attempts.iter().map(|attempt| attempt.id.as_str()));
+        Ok(dead)
     }
 
     fn next_delivery(&self, after: Timestamp) -> Result<Option<Timestamp>, StateError> {
-        self.read("look for the next delivery", |db| deliveries::next(db, after))
+        self.read("look for the next delivery", |db, memory| deliveries::next(db, &memory.leases, after))
     }
 
     fn pending_deliveries(&self) -> Result<(u64, Option<Timestamp>), StateError> {
-        self.read("count deliveries", deliveries::pending)
+        self.read("count deliveries", |db, memory| deliveries::pending(db, &memory.leases))
     }
 
     fn history(&self, query: &HistoryQuery) -> Result<Vec<EpisodeRecord>, StateError> {
-        let database = self.lock();
-        let found = history::find(&database.connection, &database.alert_rows, query);
-        found.map_err(|failure| self.state_error("read the history", failure))
+        self.write("link the history", Sync::Later, |db, _| history::link(db))?;
+        self.read("read the history", |db, kept| history::find(db, &kept.alert_rows, query))
     }
 
     fn forget_history(&self, before: Timestamp, now: Timestamp) -> Result<(), StateError> {
-        self.write("forget old history", Sync::Later, |db| history::forget(db, before, now))
+        self.write("forget old history", Sync::Later, |db, _| history::forget(db, before, now))
     }
 
     fn put_rule_alerts(&self, rule_key: &str, alerts: &[StoredRuleAlert]) -> Result<(), StateError> {
-        self.write("write a rule's alerts", Sync::Now, |db| alerts::put_rule_alerts(db, rule_key, alerts))
+        self.write("write a rule's alerts", Sync::Now, |db, _| alerts::put_rule_alerts(db, rule_key, alerts))
     }
 
     fn post_to_inbox(&self, message: &InboxMessage) -> Result<(), StateError> {
-        self.write("post to the inbox", Sync::Now, |db| inbox::post(db, message))
+        self.write("post to the inbox", Sync::Now, |db, _| inbox::post(db, message))
     }
 
     fn inbox(&self, limit: usize) -> Result<Vec<InboxMessage>, StateError> {
-        self.read("read the inbox", |db| inbox::newest(db, limit))
+        self.read("read the inbox", |db, _| inbox::newest(db, limit))
     }
 
     fn inbox_message(&self, id: &str) -> Result<Option<InboxMessage>, StateError> {
-        self.read("read the inbox", |db| inbox::find(db, id))
+        self.read("read the inbox", |db, _| inbox::find(db, id))
     }
 }
 

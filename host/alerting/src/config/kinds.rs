@@ -303,6 +303,11 @@ pub(crate) const KINDS: &[KindSpec] = &[
     },
 ];
 
+/// The kinds of integrations that Alertmanager has, plugins for them or not.
+pub fn upstream_kinds() -> impl Iterator<Item = &'static str> {
+    KINDS.iter().map(|kind| kind.name)
+}
+
 /// The integration of that name; none for one that a plugin brings.
 pub(crate) fn find(name: &str) -> Option<&'static KindSpec> {
     KINDS.iter().find(|kind| kind.name == name)

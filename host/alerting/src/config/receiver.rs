@@ -27,6 +27,8 @@ pub struct ReceiverConfig {
     pub name: String,
     /// Labels of the receiver itself (Alertmanager 0.33), for filters of the API.
     pub labels: BTreeMap<String, String>,
+    /// Who is told instead what does not get there; none of Alertmanager's settings.
+    pub fallback: Option<String>,
     /// By which ways, in the order of the file; an integration is known by its index here.
     pub integrations: Vec<Integration>,
 }
@@ -63,6 +65,8 @@ pub(super) struct Context<'s, 'g> {
     pub(super) source: Source<'s>,
     pub(super) global: &'g Map<String, Json>,
     pub(super) notes: &'g mut Vec<Note>,
+    /// Where fallbacks are named, in order of the receivers that have one.
+    pub(super) fallbacks: Vec<Location>,
 }
 
 /// Reads one receiver.
@@ -75,6 +79,10 @@ pub(super) fn read(context: &mut Context<'_, '_>, node: Node) -> Result<Receiver
         return Err(source.error(&place, "missing name in receiver").with_hint("add `name: NAME`"));
     }
     let labels = plain_map(section.text_map("labels")?);
+    let fallback = section.text("fallback")?.map(|fallback| {
+        context.fallbacks.push(fallback.place);
+        fallback.value
+    });
     section.also_known(KNOWN_KEYS.iter().copied());
     let lists = section.take_where(|key| key.len() > CONFIGS_SUFFIX.len() && key.ends_with(CONFIGS_SUFFIX));
     section.finish()?;
@@ -82,7 +90,37 @@ pub(super) fn read(context: &mut Context<'_, '_>, node: Node) -> Result<Receiver
     for entry in lists {
         read_list(context, entry, &mut integrations)?;
     }
-    Ok(ReceiverConfig { name, labels, integrations })
+    Ok(ReceiverConfig { name, labels, fallback, integrations })
+}
+
+/// Every fallback is a receiver, and none comes back to where it began. `places` are those of the fallbacks.
+pub(super) fn check_fallbacks(
+    source: Source<'_>,
+    receivers: &[ReceiverConfig],
+    places: &[Location],
+) -> Result<(), YamlError> {
+    let find = |name: &str| receivers.iter().find(|receiver| receiver.name == name);
+    let with_fallback = receivers.iter().filter(|receiver| receiver.fallback.is_some());
+    for (receiver, place) in with_fallback.zip(places) {
+        let (mut next, mut steps) = (receiver.fallback.as_deref(), 0);
+        while let Some(name) = next {
+            let Some(found) = find(name) else {
+                let message = format!("fallback {name:?} is no receiver");
+                let hint = match did_you_mean(name, receivers.iter().map(|own| own.name.as_str())) {
+                    Some(close) => format!("did you mean {close:?}?"),
+                    None => "name one of the receivers of this file".to_owned(),
+                };
+                return Err(source.error(place, message).with_hint(hint));
+            };
+            steps += 1;
+            if found.name == receiver.name || steps > receivers.len() {
+                let message = format!("the fallbacks of receiver {:?} go round in a circle", receiver.name);
+                return Err(source.error(place, message).with_hint("take one of them out"));
+            }
+            next = found.fallback.as_deref();
+        }
+    }
+    Ok(())
 }
 
 /// Keys that a typo may have been meant for.
@@ -225,9 +263,9 @@ fn fill_from_global(spec: &KindSpec, global: &Map<String, Json>, settings: &mut 
         fill_proxy_from_global(global, settings);
     }
     for group in spec.from_global {
-        // A `false` is an answer of its own where it is about a switch.
-        let is_given = |own: &str| is_set(settings, own) || matches!(settings.get(own), Some(Json::Bool(_)));
-        if group.iter().any(|(own, _)| is_given(own)) {
+        // A `false` that is written down is an answer.
+        let says = |own: &str| is_set(settings, own) || settings.get(own) == Some(&Json::Bool(false));
+        if group.iter().any(|(own, _)| says(own)) {
             continue;
         }
         for (own, from) in *group {

@@ -223,3 +223,30 @@ time_intervals:
     assert_eq!(again.route.routes, config.route.routes);
     assert_eq!(again.receivers, config.receivers);
 }
+
+#[test]
+fn a_false_of_an_entry_is_not_filled_in_from_the_global_part() {
+    let text = "
+global: {smtp_smarthost: 'h:25', smtp_from: a@b.c, smtp_require_tls: true}
+route: {receiver: a}
+receivers: [{name: a, email_configs: [{to: x@y.z, require_tls: false}, {to: x@y.z}]}]
+";
+    let (config, _) = load(text);
+    let required = |index: usize| config.receivers[0].integrations[index].settings["require_tls"].clone();
+    assert_eq!((required(0), required(1)), (false.into(), true.into()));
+}
+
+#[test]
+fn fallbacks_are_receivers_and_end_somewhere() {
+    let file = |a: &str, b: &str| {
+        format!("route: {{receiver: a}}\nreceivers:\n- {{name: a{a}}}\n- {{name: b{b}}}\n- {{name: c}}\n")
+    };
+    let (config, _) = load(&file(", fallback: b", ", fallback: c"));
+    assert_eq!(config.receivers[0].fallback.as_deref(), Some("b"));
+    assert!(!config.to_alertmanager_yaml().contains("fallback"));
+    let error = |text: &str| Config::parse("t.yml", text).unwrap_err().to_string();
+    let missing = error(&file("", ", fallback: d"));
+    assert!(missing.contains("t.yml:4") && missing.contains("fallback \"d\" is no receiver"), "{missing}");
+    let circle = error(&file(", fallback: b", ", fallback: a"));
+    assert!(circle.contains("round in a circle"), "{circle}");
+}

@@ -118,6 +118,7 @@ impl Dispatcher {
                     integration: index,
                     kind: integration.kind.clone(),
                     notification: self.notification(group, route, integration, tellable, reason, now),
+                    instead_of: None,
                     attempts: 0,
                     not_before: now,
                 });
@@ -237,6 +238,7 @@ impl Tellable {
             at: now,
             firing: firing.into(),
             resolved: self.resolved.clone().into(),
+            before: known.map(|known| known.firing.clone()).unwrap_or_default(),
             // As Alertmanager 0.34; entries of groups that live are kept longer.
             expires_at: now
                 + route.repeat_interval.saturating_mul(2).max(route.group_interval * 2).min(RETENTION),

@@ -17,6 +17,8 @@ pub(crate) struct Told {
     pub(crate) firing: Box<[u64]>,
     /// Identities of the alerts told as resolved, sorted.
     pub(crate) resolved: Box<[u64]>,
+    /// Identities of the alerts that earlier messages told as firing, sorted: what remains if this one is lost.
+    pub(crate) before: Box<[u64]>,
     /// When this may be forgotten, once the group is gone.
     pub(crate) expires_at: Timestamp,
 }
@@ -34,6 +36,7 @@ impl Told {
             at: self.at,
             firing: self.firing.to_vec(),
             resolved: self.resolved.to_vec(),
+            before: self.before.to_vec(),
             expires_at: self.expires_at,
         }
     }
@@ -65,6 +68,7 @@ impl NotificationLog {
                 at: entry.at,
                 firing: sorted(entry.firing),
                 resolved: sorted(entry.resolved),
+                before: sorted(entry.before),
                 expires_at: entry.expires_at,
             };
             let key = log.groups.get_key_value(&*entry.group_key).map(|(key, _)| Arc::clone(key));
@@ -110,8 +114,11 @@ impl NotificationLog {
         let Some(index) = all.iter().position(is_dead) else {
             return false;
         };
-        if dead.was_told {
-            all[index].at = NotificationLogEntry::LOST;
+        let told = &mut all[index];
+        if !told.before.is_empty() {
+            told.at = NotificationLogEntry::LOST;
+            told.firing = told.before.clone();
+            told.resolved = Box::default();
             return true;
         }
         let mut left = std::mem::take(all).into_vec();

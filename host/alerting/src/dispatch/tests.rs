@@ -2,6 +2,7 @@
 //! after the start, and every message it would send is remembered with its time.
 
 mod acknowledge;
+mod clock;
 mod durability;
 mod hold;
 mod mutes;

@@ -1,5 +1,7 @@
 //! `bellwether alert …`: shows and adds alerts of a running server, as `amtool alert` does.
 
+mod acknowledge;
+mod history;
 mod table;
 
 use bellwether_alerting::api_v2::PostableAlert;
@@ -28,6 +30,13 @@ pub enum AlertCommand {
     Query(QueryArgs),
     /// Adds an alert
     Add(AddArgs),
+    /// Takes alerts on: nobody is reminded of them until they are over
+    #[command(visible_alias = "acknowledge")]
+    Ack(acknowledge::AckArgs),
+    /// Gives alerts back that somebody has taken on
+    Unack(acknowledge::UnackArgs),
+    /// Shows when alerts fired, whom they were told to, and how that went
+    History(history::HistoryArgs),
 }
 
 /// Arguments of `alert query`.
@@ -85,6 +94,9 @@ impl AlertCommand {
         match self {
             Self::Query(args) => args.run(session).await,
             Self::Add(args) => args.run(session).await,
+            Self::Ack(args) => args.run(session).await,
+            Self::Unack(args) => args.run(session).await,
+            Self::History(args) => args.run(session).await,
         }
     }
 }
@@ -147,7 +159,7 @@ mod tests {
     fn filter(words: &[&str]) -> String {
         match Cli::try_parse_from(["alert", "query"].iter().chain(words)).unwrap().command {
             AlertCommand::Query(args) => crate::api::params::form_encode(&args.filter().unwrap()),
-            AlertCommand::Add(_) => panic!("not asked for"),
+            _ => panic!("not asked for"),
         }
     }
 
@@ -157,7 +169,7 @@ mod tests {
                 let alert = args.alert().map_err(|error| error.to_string())?;
                 Ok(serde_json::to_string(&alert).unwrap())
             }
-            AlertCommand::Query(_) => panic!("not asked for"),
+            _ => panic!("not asked for"),
         }
     }
 

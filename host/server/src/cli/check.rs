@@ -4,18 +4,22 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bellwether_model::yaml::YamlError;
+use bellwether_alerting::config::{Config as AlertingConfig, Integration, upstream_kinds};
+use bellwether_model::yaml::{YamlError, did_you_mean};
 use bellwether_promql::Engine;
 use clap::{Args, Subcommand};
 
 use super::{FeatureArgs, Outcome, print_lines};
 use crate::clock::Clock;
 use crate::config::{self, ConfigErrors, Origin, PromqlFlags, PromqlSettings, RuleFiles, Sources};
-use crate::delivery::unreadable_files;
+use crate::delivery::{NATIVE_KINDS, unreadable_files};
 use crate::plugins;
 
 /// Interval of groups that name none, as `promtool check rules` takes it.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Where a server has its plugins that was started without more flags.
+pub(super) const DEFAULT_PLUGINS: &str = "bellwether-data/plugins";
 
 /// Arguments of `bellwether check`.
 #[derive(Debug, Args)]
@@ -44,6 +48,10 @@ enum What {
     },
     /// Alertmanager configurations
     Alertmanager {
+        /// Folder with the plugins that the server will have; `KIND_configs` that neither Alertmanager nor a plugin knows
+        /// is an error
+        #[arg(long, value_name = "DIR", default_value = DEFAULT_PLUGINS)]
+        plugins: PathBuf,
         /// Files to check
         #[arg(required = true)]
         files: Vec<PathBuf>,
@@ -56,7 +64,7 @@ pub async fn run(args: &CheckArgs) -> Outcome {
     let (files, kind, features) = match &args.what {
         What::Config { features, files } => (files, Kind::Config, features),
         What::Rules { features, files } => (files, Kind::Rules, features),
-        What::Alertmanager { files } => (files, Kind::Alertmanager, &none),
+        What::Alertmanager { files, .. } => (files, Kind::Alertmanager, &none),
     };
     let promql = PromqlFlags { features: features.enable_feature.clone(), ..PromqlFlags::default() };
     let mut all_good = true;
@@ -64,7 +72,7 @@ pub async fn run(args: &CheckArgs) -> Outcome {
         let checked = match kind {
             Kind::Config => check_config(file, &promql).await,
             Kind::Rules => check_rules(file, &promql).await,
-            Kind::Alertmanager => check_alertmanager(file),
+            Kind::Alertmanager => check_alertmanager(file, args.plugins()),
         };
         all_good &= checked.is_ok();
         print_verdict(file, checked);
@@ -115,9 +123,42 @@ async fn check_rules(file: &Path, promql: &PromqlFlags) -> Verdict {
     Ok(found)
 }
 
-fn check_alertmanager(file: &Path) -> Verdict {
+impl CheckArgs {
+    fn plugins(&self) -> &Path {
+        match &self.what {
+            What::Alertmanager { plugins, .. } => plugins,
+            What::Config { .. } | What::Rules { .. } => Path::new(""),
+        }
+    }
+}
+
+/// Receivers of kinds that nobody knows load in a server, since their plugin may come later; here they are mistakes.
+pub(super) fn check_kinds(
+    file: &Path,
+    alerting: &AlertingConfig,
+    plugins: &Path,
+) -> Result<(), ConfigErrors> {
+    let known = plugins::names(plugins);
+    let is_known = |own: &Integration| {
+        own.is_upstream_kind() || NATIVE_KINDS.contains(&own.kind.as_str()) || known.contains(&own.kind)
+    };
+    let integrations = alerting.receivers.iter().flat_map(|receiver| &receiver.integrations);
+    let unknown = integrations.filter(|own| !is_known(own)).map(|own| {
+        let message = format!("no receiver and no plugin is called {}", own.kind);
+        let hint = match did_you_mean(&own.kind, upstream_kinds().chain(NATIVE_KINDS)) {
+            Some(close) => format!("did you mean {close}_configs?"),
+            None => format!("put {}.wasm into a folder and name that with --plugins", own.kind),
+        };
+        YamlError { line: own.line, ..YamlError::of_file(&file.to_string_lossy(), message) }.with_hint(hint)
+    });
+    let unknown: Vec<YamlError> = unknown.collect();
+    if unknown.is_empty() { Ok(()) } else { Err(ConfigErrors(unknown)) }
+}
+
+fn check_alertmanager(file: &Path, plugins: &Path) -> Verdict {
     let sources = Sources { alertmanager: Some(file.to_owned()), ..Sources::default() };
     let loaded = config::load(&Origin::Files(sources), Clock::system().now())?;
+    check_kinds(file, &loaded.alerting, plugins)?;
     config::load_templates(&loaded)?;
     let alerting = &loaded.alerting;
     let mut found = vec![
@@ -156,4 +197,21 @@ fn is_own(file: &Path, text: &str) -> bool {
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     name.starts_with("bellwether")
         || text.lines().any(|line| OWN_KEYS.iter().any(|key| line.starts_with(key)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_that_nobody_knows_is_a_mistake_unless_its_plugin_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("am.yml");
+        let text = "route: {receiver: a}\nreceivers:\n- name: a\n  x_email_configs: [{to: a@b.c}]\n";
+        std::fs::write(&file, text).unwrap();
+        let error = check_alertmanager(&file, folder.path()).unwrap_err().to_string();
+        assert!(error.contains("am.yml:4") && error.contains("did you mean email_configs?"), "{error}");
+        std::fs::write(folder.path().join("x_email.wasm"), "").unwrap();
+        assert!(check_alertmanager(&file, folder.path()).is_ok());
+    }
 }

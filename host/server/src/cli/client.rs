@@ -20,7 +20,8 @@ use super::words;
 use crate::api::params::form_encode;
 
 use refusal::{
-    DELETE_SILENCE, GET_ALERTS, GET_SILENCE, GET_SILENCES, GET_STATUS, POST_ALERTS, POST_SILENCES,
+    ACKNOWLEDGE, DELETE_SILENCE, GET_ALERTS, GET_HISTORY, GET_SILENCE, GET_SILENCES, GET_STATUS, GIVE_BACK,
+    POST_ALERTS, POST_SILENCES,
 };
 pub(crate) use refusal::{Operation, Refusal};
 
@@ -122,6 +123,32 @@ impl Client {
         self.send(&DELETE_SILENCE, self.http.delete(url)).await.map(drop)
     }
 
+    /// Takes alerts on; returns their fingerprints.
+    pub(crate) async fn acknowledge(&self, body: &Value) -> anyhow::Result<Vec<String>> {
+        let request = self.http.post(self.own_url("acknowledgements", &[])?).json(body);
+        self.fingerprints(&self.send(&ACKNOWLEDGE, request).await?)
+    }
+
+    /// Gives alerts back; returns their fingerprints.
+    pub(crate) async fn give_back(&self, body: &Value) -> anyhow::Result<Vec<String>> {
+        let request = self.http.delete(self.own_url("acknowledgements", &[])?).json(body);
+        self.fingerprints(&self.send(&GIVE_BACK, request).await?)
+    }
+
+    fn fingerprints(&self, text: &str) -> anyhow::Result<Vec<String>> {
+        #[derive(serde::Deserialize)]
+        struct Body {
+            fingerprints: Vec<String>,
+        }
+        Ok(self.read::<Body>(text)?.fingerprints)
+    }
+
+    /// Episodes of alerts, newest first.
+    pub(crate) async fn history(&self, query: &[(&str, String)]) -> anyhow::Result<Value> {
+        let text = self.send(&GET_HISTORY, self.http.get(self.own_url("history", query)?)).await?;
+        self.read(&text)
+    }
+
     async fn get<T: DeserializeOwned>(
         &self,
         operation: &'static Operation,
@@ -142,10 +169,19 @@ impl Client {
     }
 
     fn url(&self, path: &[&str], query: &[(&str, String)]) -> anyhow::Result<Url> {
+        self.below(&["api", "v2"], path, query)
+    }
+
+    /// What only our own server has.
+    fn own_url(&self, path: &str, query: &[(&str, String)]) -> anyhow::Result<Url> {
+        self.below(&["api", "bellwether", "v1"], &[path], query)
+    }
+
+    fn below(&self, api: &[&str], path: &[&str], query: &[(&str, String)]) -> anyhow::Result<Url> {
         let mut url = self.base.clone();
         let mut segments =
             url.path_segments_mut().map_err(|()| anyhow::anyhow!("{} has no paths", self.base))?;
-        segments.pop_if_empty().extend(["api", "v2"]).extend(path);
+        segments.pop_if_empty().extend(api).extend(path);
         drop(segments);
         url.set_query(Some(&form_encode(query)).filter(|query| !query.is_empty()).map(String::as_str));
         Ok(url)

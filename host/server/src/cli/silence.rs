@@ -9,6 +9,7 @@ mod table;
 mod update;
 
 use anyhow::bail;
+pub(super) use author::author;
 use clap::{Args, Subcommand};
 
 use super::answer::Answer;

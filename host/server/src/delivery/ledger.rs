@@ -9,7 +9,7 @@ use bellwether_model::Timestamp;
 /// Deliveries remembered for figures over the last hour.
 const MAX_RECENT: usize = 10_000;
 /// Groups remembered; beyond that the ledger starts anew, which costs the page some details and nobody a message.
-const MAX_GROUPS: usize = 100_000;
+const MAX_GROUPS: usize = 10_000;
 /// What "lately" means in figures.
 const RECENT: Duration = Duration::from_secs(3600);
 

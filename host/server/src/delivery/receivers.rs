@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use bellwether_alerting::config::Config;
+use bellwether_alerting::config::{Config, ReceiverConfig};
 use bellwether_model::Timestamp;
 use bellwether_model::receiver::{DeliveryFailure, Notification, Receiver, ReceiverTemplate};
 use bellwether_sandbox::{Plugins, ReceiverPlugin, TemplateText, Unavailable};
@@ -15,6 +15,9 @@ use tracing::warn;
 use super::email::Email;
 use super::inbox::Inbox;
 use super::{files, requests};
+
+/// The kinds of receivers that are no plugins.
+pub const NATIVE_KINDS: [&str; 2] = ["email", "inbox"];
 
 /// Receivers that are no plugins: they go on working when every plugin is broken.
 #[derive(Debug, Clone)]
@@ -51,9 +54,19 @@ impl std::fmt::Debug for Sender {
     }
 }
 
+/// Who is told what does not get to a receiver.
+#[derive(Debug, Clone)]
+pub struct Fallback {
+    /// The receiver.
+    pub receiver: String,
+    /// The kinds of its integrations, in order.
+    pub kinds: Vec<String>,
+}
+
 /// All integrations of all receivers.
 #[derive(Debug)]
 pub struct ConfiguredReceivers {
+    fallbacks: HashMap<String, Fallback>,
     senders: HashMap<(String, u32), Result<Sender, String>>,
     templates: Templates,
 }
@@ -87,7 +100,12 @@ impl ConfiguredReceivers {
                 senders.insert((receiver.name.clone(), index), sender);
             }
         }
-        Self { senders, templates }
+        Self { fallbacks: fallbacks(config), senders, templates }
+    }
+
+    /// Who is told what does not get to a receiver, if anybody.
+    pub fn fallback(&self, receiver: &str) -> Option<&Fallback> {
+        self.fallbacks.get(receiver)
     }
 
     /// Receivers of one integration each, without settings and texts.
@@ -97,7 +115,7 @@ impl ConfiguredReceivers {
             ((name.to_owned(), 0), Ok(Sender { receiver, config: "{}".to_owned(), texts: Vec::new() }))
         };
         let senders = receivers.into_iter().map(sender).collect();
-        Self { senders, templates: Templates::without_defaults() }
+        Self { fallbacks: HashMap::new(), senders, templates: Templates::without_defaults() }
     }
 
     /// The sender of a delivery. One whose integration is gone or of another kind since cannot be sent any more.
@@ -159,6 +177,15 @@ impl Sender {
         checked.map_err(|problems| format!("{}_configs: {}", self.receiver.name(), problems.join("; ")))?;
         Ok(self)
     }
+}
+
+fn fallbacks(config: &Config) -> HashMap<String, Fallback> {
+    let fallback = |receiver: &ReceiverConfig| {
+        let found = config.receiver(receiver.fallback.as_deref()?)?;
+        let kinds = found.integrations.iter().map(|own| own.kind.clone()).collect();
+        Some((receiver.name.clone(), Fallback { receiver: found.name.clone(), kinds }))
+    };
+    config.receivers.iter().filter_map(fallback).collect()
 }
 
 /// Who can carry messages, and what goes for all of them.

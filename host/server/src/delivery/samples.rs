@@ -27,6 +27,7 @@ pub(super) fn delivery(id: &str, receiver: &str) -> Delivery {
             truncated_alerts: 0,
             external_url: String::new(),
         },
+        instead_of: None,
         attempts: 0,
         not_before: DECIDED_AT,
     }

@@ -12,7 +12,7 @@ use bellwether_model::receiver::{DeliveryFailure, Receipt, ReceiverCall};
 use bellwether_model::state::{
     Attempt, DeadDelivery, Delivery, DeliveryOutcome, DurableState, LeaseLimits, StateError,
 };
-use bellwether_model::{AlertStatus, Timestamp};
+use bellwether_model::{Alert, AlertStatus, Timestamp};
 use futures::FutureExt;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use super::failing::{self, Failing};
 use super::ledger::{Delivered, Ledger, LedgerEntry};
 use super::outcome::outcome_of;
 use super::receivers::ConfiguredReceivers;
@@ -64,6 +65,10 @@ pub struct DeliveryDeps {
     /// Called, from within the runtime, when a message was given up whose group has to be told again; it must not block.
     /// The outbox and the notification log on disk know it by then.
     pub on_dead: Arc<dyn Fn(DeadDelivery) + Send + Sync>,
+    /// Called, likewise, with an alert of the host's own about a receiver.
+    pub on_alert: Arc<dyn Fn(Alert) + Send + Sync>,
+    /// Which receivers such alerts were about.
+    pub failing: Arc<Failing>,
     /// The time.
     pub clock: Clock,
 }
@@ -79,6 +84,14 @@ pub fn tell_routing(routing: RoutingHandle, tasks: Tasks) -> Arc<dyn Fn(DeadDeli
     Arc::new(move |dead| {
         let routing = routing.clone();
         tasks.spawn("dead delivery", async move { routing.delivery_failed(dead).await });
+    })
+}
+
+/// An `on_alert` that has routing take the alert in.
+pub fn alert_routing(routing: RoutingHandle, tasks: Tasks) -> Arc<dyn Fn(Alert) + Send + Sync> {
+    Arc::new(move |alert| {
+        let routing = routing.clone();
+        tasks.spawn("alert about a receiver", async move { routing.rule_alerts(vec![alert]).await });
     })
 }
 
@@ -183,7 +196,13 @@ async fn deliver(deps: &DeliveryDeps, delivery: Delivery) -> Attempt {
     let now = deps.clock.now();
     let outcome = outcome_of(&delivery, result, now);
     report(deps, &delivery, outcome.clone(), now);
-    Attempt { id: delivery.id, outcome, at: now }
+    if let Some(alert) = deps.failing.alert_after(&delivery, &outcome, now) {
+        (deps.on_alert)(alert);
+    }
+    let receivers = deps.receivers.load();
+    let fallback = receivers.fallback(&delivery.notification.receiver);
+    let instead = failing::instead(&delivery, &outcome, fallback, now);
+    Attempt { id: delivery.id, outcome, at: now, instead }
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> String {

@@ -301,7 +301,6 @@ async fn what_a_message_that_was_given_up_would_have_told_is_told_again() {
         receiver: delivery.notification.receiver,
         integration: delivery.integration,
         at: delivery.notification.at,
-        was_told: false,
     };
     world.routing.delivery_failed(dead).await;
     after(60).await;

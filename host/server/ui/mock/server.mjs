@@ -3,7 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { applySilences, board, deviceDetail, deviceRow, makeWorld, tick } from "./world.mjs";
+import { applySilences, board, deviceDetail, deviceRow, history, makeWorld, take, tick } from "./world.mjs";
 import { plugins, rules, status } from "./pages.mjs";
 
 const [port = "0", ...words] = process.argv.slice(2);
@@ -21,6 +21,7 @@ const server = createServer((request, response) => {
   const path = url.pathname;
   if (path === `${OWN}/events`) return stream(response);
   if (path.startsWith("/api/v2/silence")) return silences(request, path, send);
+  if (path === `${OWN}/acknowledgements`) return acknowledgements(request, send);
   if (path === "/api/v2/alerts") return void request.resume().on("end", () => send(null));
   const answer = answerTo(path, url, Date.now());
   if (answer !== undefined) return answer === null ? send({ error: "there is no such thing" }, 404) : send(answer);
@@ -44,6 +45,8 @@ function answerTo(path, url, now) {
     }
     case "plugins":
       return plugins(now);
+    case "history":
+      return history(world, url.searchParams);
     case "status":
       return status(now, world.started);
     default:
@@ -68,6 +71,18 @@ function silences(request, path, send) {
     const silence = { ...posted, id: posted.id || randomUUID(), updatedAt: new Date().toISOString() };
     world.silences = [...world.silences.filter((one) => one.id !== silence.id), silence];
     send({ silenceID: silence.id });
+  });
+}
+
+function acknowledgements(request, send) {
+  let text = "";
+  request.on("data", (chunk) => (text += chunk));
+  request.on("end", () => {
+    const { fingerprints, ...taken } = JSON.parse(text);
+    const { error, events = [] } = take(world, fingerprints, request.method === "POST" ? taken : null, Date.now());
+    if (error) return send({ error }, 400);
+    for (const client of clients) for (const [event, data] of events) say(client, event, data);
+    send({ fingerprints });
   });
 }
 

@@ -69,6 +69,7 @@ function alert(now, n, fields) {
     resolvedAt: null,
     unit: "",
     signal: null,
+    acknowledgement: null,
     value: last,
     ...fields,
     labels,
@@ -100,7 +101,7 @@ function makeAlerts(now, many) {
     alert(now, 2, { name: "DeviceDisconnected", severity: "critical", labels: { device_id: "jetson-01", site: "south" }, summary: "jetson-01 sent nothing for 41 s", age: 41_000, held: "30 s", signal: { ...signal(now, 5, 1, null, false, "device_connection_status"), points: Array.from({ length: 60 }, (_, n) => [now - (59 - n) * 60_000, n < 59 ? 1 : 0]), threshold: 0.5 }, pipeline: { kind: "grouping", until: now + 19_000, receivers: ["team-edge"] } }),
     alert(now, 3, { name: "TemperatureDrift", severity: "warning", labels: { device_id: "stm32-02", site: "north" }, summary: "zscore 4.1 against the last hour", age: 17_000, held: "0 s", signal: signal(now, 23, 0.8, 3, true, 'zscore(device_temperature_celsius{device_id="stm32-02"}[1h])'), pipeline: sent(9, 12_000) }),
     alert(now, 4, { name: "HighMemoryUsage", severity: "warning", labels: { device_id: "pi5-01", site: "south" }, summary: "memory is 93 % full", age: 720_000, unit: "ratio", signal: signal(now, 31, 0.55, 0.9, true, "1 - memory_free_bytes / memory_total_bytes"), pipeline: { kind: "failed", receiver: "team-edge", error: "slack answered 429: rate limited, retry after 30 s", attempts: 3, nextAttempt: now + 27_000 } }),
-    alert(now, 5, { name: "ModelAccuracyDrop", severity: "warning", labels: { model: "vibration-v3" }, summary: "detector psi() = 0.27 on the input distribution", age: 64 * 60_000, signal: signal(now, 47, 0.05, 0.25, true, "psi(model_input[1h], model_input[1h] offset 1d)"), pipeline: sent(7, 62 * 60_000) }),
+    alert(now, 5, { name: "ModelAccuracyDrop", severity: "warning", labels: { model: "vibration-v3" }, summary: "detector psi() = 0.27 on the input distribution", age: 64 * 60_000, acknowledgement: { by: "ann", comment: "retraining runs, done at noon", at: now - 50 * 60_000, until: null }, signal: signal(now, 47, 0.05, 0.25, true, "psi(model_input[1h], model_input[1h] offset 1d)"), pipeline: sent(7, 62 * 60_000) }),
     alert(now, 6, { name: "CertificateExpiresSoon", severity: "info", labels: { instance: "gateway:8443" }, summary: "13 days left", age: 26 * HOUR, unit: "s", signal: signal(now, 3, 1.17e6, null, false, "probe_ssl_earliest_cert_expiry - time()"), pipeline: sent(11, 2 * HOUR) }),
     alert(now, 7, { name: "HighCPU", severity: "warning", labels: { device_id: "riscv-01", site: "north" }, summary: "busy for 40 s, alerts after 1 m", age: 40_000, state: "pending", held: "1 m", unit: "%", signal: signal(now, 71, 40, 80, true, "cpu_usage_percent"), pipeline: { kind: "pending", firesAt: now + 20_000 } }),
     ...["HighLatency", "LowThroughput", "SensorStale", "HighTemperature"].map((name, n) =>
@@ -225,6 +226,54 @@ export function applySilences(world, now) {
       row.before = undefined;
     }
   }
+}
+
+/** Takes alerts on, or gives them back (`taken` is null). Gives an error in words, or what the stream should say. */
+export function take(world, fingerprints, taken, now) {
+  const rows = fingerprints.map((fingerprint) => world.alerts.find((row) => row.fingerprint === fingerprint && row.state === "firing"));
+  const lost = rows.indexOf(undefined);
+  if (taken && lost >= 0) return { error: `no alert with fingerprint ${fingerprints[lost]} fires` };
+  if (taken && !taken.by?.trim()) return { error: "an author is required" };
+  const events = [];
+  for (const row of rows.filter(Boolean)) {
+    row.acknowledgement = taken && { by: taken.by, comment: taken.comment ?? "", at: now, until: taken.for ? now + { h: HOUR, d: 24 * HOUR }[taken.for.at(-1)] * parseInt(taken.for) : null };
+    if (taken) events.push(["happened", note(world, now, "acknowledged", row.severity, [bold(row.name), { text: ` taken on by ${taken.by}${taken.comment ? `: ${taken.comment}` : ""}` }])]);
+  }
+  return { events };
+}
+
+/** EpisodePage: what fires now, and 160 made-up episodes before. Only `fingerprint` and `a="b"` are understood. */
+export function history(world, query) {
+  const delivery = (at, status, reason, failures = 0, state = "delivered") => ({
+    id: `d${at}-${status}`,
+    receiver: "team-edge",
+    kind: failures > 0 ? "slack" : "inbox",
+    integration: failures > 0 ? 0 : 1,
+    at,
+    reason,
+    status,
+    state,
+    attempts: Array.from({ length: failures + (state === "delivered" ? 1 : 0) }, (_, n) => ({ number: n + 1, at: at + 6 + n * 30_000, error: n < failures ? "slack answered 429: rate limited, retry after 30 s" : null })),
+  });
+  const first = (at, row) => delivery(at, "firing", "first notification", row?.pipeline.kind === "failed" ? 3 : 0, row?.pipeline.kind === "failed" ? "pending" : "delivered");
+  const current = world.alerts
+    .filter((row) => row.state === "firing")
+    .map((row) => ({ fingerprint: row.fingerprint, labels: row.labels, annotations: { summary: row.summary, description: row.description }, startsAt: row.startsAt, endsAt: null, generatorURL: "", acknowledgement: row.acknowledgement, deliveries: ["sent", "failed"].includes(row.pipeline.kind) ? [first(row.startsAt + 5000, row)] : [] }));
+  const past = Array.from({ length: world.alerts.length > 0 ? 160 : 0 }, (_, n) => {
+    const row = world.alerts[n % 6];
+    const startsAt = world.started - HOUR * 2 - n * 1_900_000;
+    const endsAt = startsAt + 60_000 + (n % 7) * 130_000;
+    const deliveries = n % 9 === 4 ? [] : [delivery(startsAt + 5000, "firing", "first notification", n % 5 === 3 ? 2 : 0, n % 10 === 3 ? "dead" : "delivered"), delivery(endsAt + 5000, "resolved", "all alerts resolved")];
+    return { fingerprint: row.fingerprint, labels: row.labels, annotations: { summary: row.summary, description: row.description }, startsAt, endsAt, generatorURL: "", acknowledgement: n % 4 === 1 ? { by: "maria", comment: n % 8 === 1 ? "a loose fan" : "", at: startsAt + 40_000, until: null } : null, deliveries };
+  });
+  const filters = query.getAll("filter").map((text) => /^(\w+)="(.*)"$/.exec(text));
+  const all = [...current, ...past]
+    .sort((a, b) => b.startsAt - a.startsAt)
+    .filter((one) => (query.get("fingerprint") ?? one.fingerprint) === one.fingerprint && filters.every((f) => !f || one.labels[f[1]] === f[2]) && one.startsAt <= Date.parse(query.get("until") ?? "9999-12-31"));
+  const keys = all.map((one) => `${one.startsAt}-${one.fingerprint}`);
+  const from = query.get("cursor") ? keys.indexOf(query.get("cursor")) + 1 : 0;
+  const to = from + Number(query.get("limit") ?? 100);
+  return { episodes: all.slice(from, to), ...(to < all.length ? { next: keys[to - 1] } : {}) };
 }
 
 function matches(m, labels) {

@@ -1,6 +1,6 @@
 /** Requests to the server, with errors in words. */
 
-import type { ApiError, GettableSilence, PostableSilence, PrometheusRules } from "./contract.ts";
+import type { ApiError, EpisodePage, GettableSilence, PostableSilence, PrometheusRules, TakenOn, TakeOn } from "./contract.ts";
 
 /** Own endpoints. */
 export const OWN = "/api/bellwether/v1";
@@ -45,11 +45,29 @@ export function fetchSilences(): Promise<GettableSilence[]> {
 
 /** Creates or changes a silence; gives its id. */
 export async function putSilence(silence: PostableSilence): Promise<string> {
-  const init = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(silence) };
-  return (await request<{ silenceID: string }>("/api/v2/silences", init)).silenceID;
+  return (await request<{ silenceID: string }>("/api/v2/silences", json("POST", silence))).silenceID;
 }
 
 /** Ends a silence now. */
 export function expireSilence(id: string): Promise<void> {
   return request(`/api/v2/silence/${encodeURIComponent(id)}`, { method: "DELETE" });
+}
+
+/** Takes alerts on, all of them or none. */
+export async function acknowledge(taken: TakeOn): Promise<void> {
+  await request<TakenOn>(`${OWN}/acknowledgements`, json("POST", taken));
+}
+
+/** Gives alerts back. */
+export async function giveBack(fingerprints: readonly string[]): Promise<void> {
+  await request<TakenOn>(`${OWN}/acknowledgements`, json("DELETE", { fingerprints }));
+}
+
+/** A page of the history. */
+export function fetchHistory(query: URLSearchParams): Promise<EpisodePage> {
+  return request(`${OWN}/history?${query.toString()}`);
+}
+
+function json(method: string, body: unknown): RequestInit {
+  return { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
 }

@@ -105,6 +105,7 @@ export class Resource<T> {
   #loading = false;
   #askedAt = 0;
   #startedAt = 0;
+  #turn = 0;
 
   constructor(
     private readonly load: () => Promise<T>,
@@ -122,16 +123,20 @@ export class Resource<T> {
     return this.data === null && this.#loading && Date.now() - this.#startedAt > 200;
   }
 
+  /** Of answers that overtake each other, the one that was asked for last counts. */
   async refresh(): Promise<void> {
+    const turn = ++this.#turn;
     this.#loading = true;
     this.#startedAt = Date.now();
     if (this.data === null) setTimeout(invalidate, 210);
-    try {
-      this.data = await this.load();
-      this.error = "";
-    } catch (error) {
-      this.error = (error as Error).message;
-    }
+    let error = "";
+    const data = await this.load().catch((cause: Error) => {
+      error = cause.message;
+      return this.data;
+    });
+    if (turn !== this.#turn) return;
+    this.data = data;
+    this.error = error;
     this.#loading = false;
     this.#askedAt = Date.now();
     invalidate();

@@ -8,7 +8,7 @@
  * - Texts are plain; the page escapes all of them and interprets no markup.
  * - Errors: a status >= 400 with `ApiError`.
  *
- * Own endpoints, all GET, all under `/api/bellwether/v1`:
+ * Own endpoints, GET, all under `/api/bellwether/v1`:
  *
  *   /board               BoardSnapshot
  *   /events              text/event-stream, see `StreamEvents`
@@ -18,6 +18,14 @@
  *   /devices/{id}        DeviceDetail     404 for an unknown id; the id is percent-encoded
  *   /plugins             PluginRow[]      by kind, then name
  *   /status              StatusReport
+ *   /history             EpisodePage      newest first; `limit` 1 to 1000, 100 where it is missing; `cursor` is the `next` of
+ *                                         the page before; `filter` (a matcher, repeated) and `fingerprint` say of which
+ *                                         alerts; `since` and `until` (Unix seconds or RFC 3339) say when
+ *
+ * and two that change something; both take JSON and answer with TakenOn, all of the alerts or none:
+ *
+ *   POST   /acknowledgements   TakeOn     400 where one of the alerts does not fire, 404 where no alert matches
+ *   DELETE /acknowledgements   WhichAlerts
  *
  * The same origin also serves:
  *
@@ -210,7 +218,7 @@ export interface Happening {
   /** Unique, ordered by time. */
   id: string;
   at: UnixMs;
-  kind: "pending" | "fired" | "resolved" | "silenced" | "inhibited" | "delivered" | "failed" | "device" | "plugin" | "config";
+  kind: "pending" | "fired" | "resolved" | "silenced" | "inhibited" | "acknowledged" | "delivered" | "failed" | "device" | "plugin" | "config";
   /** Of the alert; `critical` or `warning` also for a device or plugin that went bad; else `info`. */
   severity: Severity;
   /** The sentence in pieces, spaces included: `[{text: "DeviceOverheating", bold: true}, {text: " esp32-03 fired"}]`. */
@@ -312,6 +320,71 @@ export interface InboxMessage {
   }[];
   /** Alerts left out to bound the size. */
   truncatedAlerts: number;
+}
+
+// -------------------------------------------------------------------------------------------------------------- history
+
+/** A page of `/history`. */
+export interface EpisodePage {
+  /** Newest first. */
+  episodes: Episode[];
+  /** The `cursor` of the next page; missing on the last one. */
+  next?: string;
+}
+
+/** One time that an alert fired. The key is fingerprint and start. */
+export interface Episode {
+  fingerprint: string;
+  labels: Labels;
+  annotations: Labels;
+  startsAt: UnixMs;
+  /** `null` while it fires. */
+  endsAt: UnixMs | null;
+  generatorURL: string;
+  /** Who had taken it on last. */
+  acknowledgement: Acknowledgement | null;
+  /** Messages about it, oldest first. */
+  deliveries: Delivery[];
+}
+
+/** A message about an alert, by one integration of a receiver. The key is the id. */
+export interface Delivery {
+  id: string;
+  receiver: string;
+  /** `slack`, `inbox`, … */
+  kind: string;
+  /** Which of the receiver's integrations, from 0. */
+  integration: number;
+  /** When it was decided. */
+  at: UnixMs;
+  /** `first notification`, `new alerts added`, … */
+  reason: string;
+  /** What it said of its group. */
+  status: "firing" | "resolved";
+  /** dead: given up. */
+  state: "pending" | "delivered" | "dead";
+  /** Oldest first. */
+  attempts: { number: number; at: UnixMs; error: string | null }[];
+}
+
+/** Alerts by fingerprint, or all that fire and pass the matchers; one of both. */
+export interface WhichAlerts {
+  fingerprints?: string[];
+  matchers?: string[];
+}
+
+/** Takes alerts on; the last one to do so counts. */
+export interface TakeOn extends WhichAlerts {
+  by: string;
+  comment?: string;
+  /** `2h`; without `for` and `until` (RFC 3339) it holds until the alert is over. */
+  for?: string;
+  until?: string;
+}
+
+/** Which alerts it was. */
+export interface TakenOn {
+  fingerprints: string[];
 }
 
 // -------------------------------------------------------------------------------------------------------------- devices

@@ -4,7 +4,7 @@ import type { Labels } from "./contract.ts";
 import { invalidate } from "./app.ts";
 import { h, type VNode } from "./dom.ts";
 import { accepts, complete, type Completion, type Filter, type FilterError, parseFilter } from "./matcher.ts";
-import { route, setQuery } from "./router.ts";
+import { go, hrefWith, route } from "./router.ts";
 import { kbd } from "./words.ts";
 
 let open: Completion | null = null;
@@ -30,12 +30,12 @@ export function shows(labels: Labels, text: string): boolean {
   return accepts(currentFilter(), labels, text);
 }
 
-/** Draws the box; `sets` gives the labels that can be completed. */
-export function filterBox(sets: () => Labels[], placeholder: string): VNode {
+/** Draws the box; `sets` gives the labels that can be completed, `drops` names parameters that another filter ends. */
+export function filterBox(sets: () => Labels[], placeholder: string, drops: readonly string[] = []): VNode {
   currentFilter();
   const typed = (event: Event): void => {
     const input = event.target as HTMLInputElement;
-    setQuery("q", input.value);
+    if (input.value !== (route().query.get("q") ?? "")) go(hrefWith({ ...Object.fromEntries(drops.map((name) => [name, ""])), q: input.value }), { replace: true });
     open = complete(input.value, input.selectionStart ?? input.value.length, sets());
     chosen = -1;
   };

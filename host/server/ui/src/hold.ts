@@ -9,9 +9,9 @@ const TOUCH_MS = 6_000;
 
 let until = 0;
 
-/** Whether rows keep their places. */
+/** Whether rows keep their places. A form in a row would lose the cursor if the row moved. */
 export function holding(): boolean {
-  return Date.now() < until;
+  return Date.now() < until || document.activeElement?.closest(".alert form") != null;
 }
 
 /** Lets go at once. */

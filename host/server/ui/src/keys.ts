@@ -1,7 +1,9 @@
 /** The keyboard. Keys do nothing while one types, except Escape. */
 
 import { invalidate } from "./app.ts";
-import { moveRow, openAlert } from "./pages/alert-list.ts";
+import { closeForm } from "./acknowledging.ts";
+import { askToAcknowledge, closeRow, moveRow, openAlert } from "./pages/alert-list.ts";
+import { moveEpisode } from "./pages/history.ts";
 import { moveMail } from "./pages/inbox.ts";
 import { go, route, setQuery } from "./router.ts";
 import { PAGES } from "./pages.ts";
@@ -28,8 +30,9 @@ export function keyList(): [string, string][] {
   return [
     ...PAGES.filter((page) => page.key).map((page): [string, string] => [`g ${page.key}`, page.title]),
     ["/", "filter with matchers: severity=\"critical\" site=~\"north|south\""],
-    ["j  k", "next and previous alert, or message"],
+    ["j  k", "next and previous alert, episode, or message"],
     ["x", "open or close the row: why, and the signal"],
+    ["a", "acknowledge the open row, or all rows that pass the filter"],
     ["s", "silence, filled from the open row"],
     ["Esc", "close what is open"],
     ["?", "this list"],
@@ -72,12 +75,14 @@ function handle(key: string): boolean {
     case "j":
     case "k":
       return move(key === "j" ? 1 : -1);
+    case "a":
+      return route().page === "" && askToAcknowledge();
     case "s":
       go(route().page === "" && openAlert() ? `/silences/new?alert=${openAlert()}` : "/silences/new");
       return true;
     case "x":
       if (route().page !== "") return false;
-      if (openAlert()) setQuery("alert", "");
+      if (openAlert()) closeRow();
       else moveRow(1);
       return true;
     case "Escape":
@@ -96,14 +101,17 @@ function focusFilter(): boolean {
 
 function move(step: 1 | -1): boolean {
   if (route().page === "") moveRow(step);
+  else if (route().page === "history") moveEpisode(step);
   else if (route().page === "inbox") moveMail(step);
   else return false;
   return true;
 }
 
 function back(): boolean {
-  const { page, id } = route();
-  if (page === "" && openAlert()) setQuery("alert", "");
+  const { page, id, query } = route();
+  if (closeForm()) return true;
+  if (page === "" && openAlert()) closeRow();
+  else if (page === "history" && query.has("episode")) setQuery("episode", "");
   else if (id) go(`/${page}`);
   else return false;
   return true;

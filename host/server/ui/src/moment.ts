@@ -20,6 +20,17 @@ export function stamp(at: number, now: number): string {
   return `${d.getDate()} ${month} ${pad(d.getHours())}:${pad(d.getMinutes())}`;
 }
 
+/** `Today`, `Yesterday`, `Wednesday, 25 Nov`; with the year where it is another one. */
+export function calendarDay(at: number, now: number): string {
+  const d = new Date(at);
+  const yesterday = new Date(now);
+  yesterday.setDate(yesterday.getDate() - 1);
+  if (d.toDateString() === new Date(now).toDateString()) return "Today";
+  if (d.toDateString() === yesterday.toDateString()) return "Yesterday";
+  const year = d.getFullYear() === new Date(now).getFullYear() ? "" : ` ${d.getFullYear()}`;
+  return `${d.toLocaleString("en", { weekday: "long" })}, ${d.getDate()} ${d.toLocaleString("en", { month: "short" })}${year}`;
+}
+
 /** `2026-11-21 10:42:07.120 UTC+01:00 (Europe/Berlin)`. */
 export function exactly(at: number): string {
   const d = new Date(at);

@@ -3,6 +3,7 @@
 import { type VNode } from "./dom.ts";
 import { boardPage } from "./pages/board.ts";
 import { devicesPage } from "./pages/devices.ts";
+import { historyPage } from "./pages/history.ts";
 import { enterInbox, inboxPage } from "./pages/inbox.ts";
 import { pluginsPage } from "./pages/plugins.ts";
 import { rulesPage } from "./pages/rules.ts";
@@ -26,6 +27,7 @@ export interface Page {
 /** In the order of the navigation. */
 export const PAGES: Page[] = [
   { title: "Board", path: "/", name: "", key: "b", onPhone: true, draw: boardPage },
+  { title: "History", path: "/history", name: "history", key: "h", onPhone: false, draw: historyPage },
   { title: "Devices", path: "/devices", name: "devices", key: "d", onPhone: true, draw: devicesPage },
   { title: "Rules", path: "/rules", name: "rules", key: "r", onPhone: false, draw: rulesPage },
   { title: "Silences", path: "/silences", name: "silences", key: "s", onPhone: true, draw: silencesPage },

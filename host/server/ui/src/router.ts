@@ -39,19 +39,31 @@ export function onRoute(listener: () => void): void {
 export function go(path: string, { replace = false } = {}): void {
   if (replace) history.replaceState(null, "", path);
   else history.pushState(null, "", path);
-  const before = current.page + current.id;
+  const before = place(current);
   current = read();
-  if (!replace && before !== current.page + current.id) scrollTo(0, 0);
+  if (!replace && before !== place(current)) scrollTo(0, 0);
   for (const listener of listeners) listener();
+}
+
+/** This URL with other parameters; an empty value removes one. */
+export function hrefWith(changes: Readonly<Record<string, string>>): string {
+  const query = new URLSearchParams(current.query);
+  for (const [name, value] of Object.entries(changes)) {
+    if (value === "") query.delete(name);
+    else query.set(name, value);
+  }
+  const text = query.toString();
+  return location.pathname + (text ? `?${text}` : "");
+}
+
+/** What fills the screen anew: another page, thing, or piece of a long list. */
+function place({ page, id, query }: Route): string {
+  return [page, id, query.get("cursor")].join("/");
 }
 
 /** Changes one parameter of the query; an empty value removes it. */
 export function setQuery(name: string, value: string, options = { replace: true }): void {
-  const query = new URLSearchParams(current.query);
-  if (value === "") query.delete(name);
-  else query.set(name, value);
-  const text = query.toString();
-  go(location.pathname + (text ? `?${text}` : ""), options);
+  go(hrefWith({ [name]: value }), options);
 }
 
 /** The path of a thing; dots are encoded, since the server takes a last segment with a dot for a file. */

@@ -1,6 +1,7 @@
 /** Small pieces that every page speaks with: shapes, pills, labels, times, commands to copy, empty states. */
 
-import type { DeviceState, Labels, Pipeline, Severity } from "./contract.ts";
+import type { Acknowledgement, AlertRow, DeviceState, Labels, Pipeline, Severity } from "./contract.ts";
+import { inCharge, untilWords } from "./acknowledging.ts";
 import { now } from "./app.ts";
 import { type Child, h, type VNode } from "./dom.ts";
 import { coarse, measured } from "./duration.ts";
@@ -27,8 +28,21 @@ export function pill(tone: Tone, title: string, ...children: Child[]): VNode {
   return h("span", { class: `pill ${tone}`, title: title || null }, ...children);
 }
 
+/** How an alert stands: who is in charge comes before how far it got; a message that failed is told all the same. */
+export function standing(row: AlertRow): Child {
+  const taken = inCharge(row);
+  if (!taken) return pipelinePill(row.pipeline);
+  return [acknowledgedPill(taken), row.pipeline.kind === "failed" && pipelinePill(row.pipeline)];
+}
+
+/** Who is in charge, or was. On a phone the first word is for screen readers only. */
+export function acknowledgedPill(taken: Acknowledgement): VNode {
+  const title = `acknowledged ${exactly(taken.at)}, ${untilWords(taken)}${taken.comment && `: ${taken.comment}`}`;
+  return h("span", { class: "pill x who", title }, h("span", { class: "wide" }, "acknowledged "), `by ${taken.by}`);
+}
+
 /** Where an alert is on its way to a person, in a few words. */
-export function pipelinePill(pipeline: Pipeline): VNode {
+function pipelinePill(pipeline: Pipeline): VNode {
   const left = (until: number): string => coarse(until - now());
   switch (pipeline.kind) {
     case "pending":

@@ -5,7 +5,7 @@ import { arrange, groupBy, insertNewest, merge, type Placed } from "../src/order
 const SENT: Pipeline = { kind: "sent", receivers: [], at: 0, tookMs: 1, repeatAt: null };
 
 function row(fingerprint: string, severity: Severity, startsAt: number, extra: Partial<AlertRow> = {}): AlertRow {
-  return { fingerprint, name: fingerprint, severity, labels: {}, summary: "", description: "", runbookUrl: null, state: "firing", startsAt, resolvedAt: null, pipeline: SENT, why: [], value: null, unit: "", signal: null, ...extra };
+  return { fingerprint, name: fingerprint, severity, labels: {}, summary: "", description: "", runbookUrl: null, state: "firing", startsAt, resolvedAt: null, pipeline: SENT, why: [], value: null, unit: "", signal: null, acknowledgement: null, ...extra };
 }
 
 const ids = (placed: readonly Placed[]): string => placed.map((one) => one.row.fingerprint + (one.gone ? "!" : "")).join(" ");

@@ -63,6 +63,9 @@ pub(super) fn notification_to_json(notification: &Notification) -> String {
 
 /// Reads what [`notification_to_json`] wrote.
 pub(super) fn notification_from_json(what: &'static str, text: &str) -> Result<Notification, Failure> {
+    if let Ok(notification) = serde_json::from_str(text) {
+        return Ok(notification);
+    }
     let mut json: Value = from_json(what, text)?;
     let mut odd = Vec::new();
     let alerts = json.get_mut("alerts").and_then(Value::as_array_mut);

@@ -3,19 +3,23 @@
 //! Messages about one group to one integration go out in the order in which they were decided: an end must not overtake
 //! the beginning that still waits for its next attempt. The next one of them is the head (`is_head`); only heads are due.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use bellwether_model::Timestamp;
 use bellwether_model::receiver::{NotificationReason, Receipt};
-use bellwether_model::state::{Attempt, DeadDelivery, Delivery, DeliveryOutcome, LeaseLimits};
+use bellwether_model::state::{Attempt, DeadDelivery, Delivery, DeliveryOutcome, InsteadOf, LeaseLimits};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::Failure;
 use super::codec::{from_json, notification_from_json, notification_to_json, time, to_json, to_word, word};
 use super::notification_log::{self, Topic};
 
-/// How long the texts and receipts of delivered messages are kept, so that a later message can refer to them.
+/// How long the texts of delivered messages are kept.
 const KEEP_TEXTS: Duration = Duration::from_secs(7 * 86_400);
+
+/// How far the clock may go back before what waits is looked at anew.
+const CLOCK_WENT_BACK: Duration = Duration::from_secs(60);
 
 /// How many messages are forgotten at once, so that nobody waits for it long.
 const MAX_FORGOTTEN: i64 = 5_000;
@@ -36,11 +40,11 @@ pub struct DeadLetter {
 
 /// Writes messages; those that only repeat what still waits to be told make room, see
 /// [`DurableState::record_flush`](bellwether_model::state::DurableState::record_flush).
-pub(super) fn put(db: &Connection, deliveries: &[Delivery]) -> Result<(), Failure> {
+pub(super) fn put(db: &Connection, leases: &Leases, deliveries: &[Delivery]) -> Result<(), Failure> {
     for delivery in deliveries {
         // The id is the idempotency key: a delivery that is already known is not to be sent again.
         if !is_known(db, &delivery.id)? {
-            put_new(db, delivery)?;
+            put_new(db, leases, delivery)?;
         }
     }
     Ok(())
@@ -51,9 +55,9 @@ fn is_known(db: &Connection, id: &str) -> Result<bool, Failure> {
     Ok(statement.query_row([id], |row| row.get(0))?)
 }
 
-fn put_new(db: &Connection, delivery: &Delivery) -> Result<(), Failure> {
+fn put_new(db: &Connection, leases: &Leases, delivery: &Delivery) -> Result<(), Failure> {
     let topic = topic_of(delivery);
-    let pending = pending_about(db, &topic, delivery.notification.at)?;
+    let pending = pending_about(db, leases, &topic, delivery.notification.at)?;
     let mut waiting = pending.iter().filter(|own| !own.is_held);
     for repeat in waiting.clone().filter(|own| own.reason == NotificationReason::Repeat) {
         remove(db, &repeat.id)?;
@@ -81,17 +85,21 @@ fn topic_of(delivery: &Delivery) -> Topic {
 }
 
 /// Messages about the same that are not settled.
-fn pending_about(db: &Connection, topic: &Topic, now: Timestamp) -> Result<Vec<Pending>, Failure> {
+fn pending_about(
+    db: &Connection,
+    leases: &Leases,
+    topic: &Topic,
+    now: Timestamp,
+) -> Result<Vec<Pending>, Failure> {
     let mut statement = db.prepare_cached(
-        "SELECT id, reason, leased_until > ?4 FROM delivery WHERE status = 'pending'
+        "SELECT id, reason FROM delivery WHERE status = 'pending'
             AND group_key = ?1 AND receiver = ?2 AND integration = ?3",
     )?;
-    let mut rows =
-        statement.query(params![topic.group_key, topic.receiver, topic.integration, now.as_millis()])?;
+    let mut rows = statement.query(params![topic.group_key, topic.receiver, topic.integration])?;
     let mut pending = Vec::new();
     while let Some(row) = rows.next()? {
-        let reason = word("delivery", row.get(1)?)?;
-        pending.push(Pending { id: row.get(0)?, reason, is_held: row.get(2)? });
+        let (id, reason): (String, _) = (row.get(0)?, word("delivery", row.get(1)?)?);
+        pending.push(Pending { is_held: leases.is_held(&id, now), id, reason });
     }
     Ok(pending)
 }
@@ -102,6 +110,7 @@ fn remove(db: &Connection, id: &str) -> Result<(), Failure> {
         "DELETE FROM delivery WHERE id = ?1",
         "DELETE FROM delivery_alert WHERE delivery = ?1",
         "DELETE FROM attempt WHERE delivery = ?1",
+        "DELETE FROM message WHERE delivery = ?1",
     ] {
         db.prepare_cached(statement)?.execute([id])?;
     }
@@ -110,10 +119,10 @@ fn remove(db: &Connection, id: &str) -> Result<(), Failure> {
 
 fn insert(db: &Connection, delivery: &Delivery, is_head: bool) -> Result<(), Failure> {
     let mut statement = db.prepare_cached(
-        "INSERT INTO delivery (id, status, group_key, receiver, integration, kind, notification, attempts, not_before,
-            leased_until, is_head, at, reason, told)
-         VALUES (:id, 'pending', :group_key, :receiver, :integration, :kind, :notification, :attempts, :not_before,
-            :leased_until, :is_head, :at, :reason, :told)",
+        "INSERT INTO delivery (id, status, group_key, receiver, integration, kind, attempts, not_before, is_head, at,
+            reason, told, instead_of)
+         VALUES (:id, 'pending', :group_key, :receiver, :integration, :kind, :attempts, :not_before, :is_head, :at,
+            :reason, :told, :instead_of)",
     )?;
     statement.execute(named_params! {
         ":id": delivery.id,
@@ -121,16 +130,17 @@ fn insert(db: &Connection, delivery: &Delivery, is_head: bool) -> Result<(), Fai
         ":receiver": delivery.notification.receiver,
         ":integration": delivery.integration,
         ":kind": delivery.kind,
-        ":notification": notification_to_json(&delivery.notification),
         ":attempts": delivery.attempts,
         ":not_before": delivery.not_before.as_millis(),
-        ":leased_until": i64::MIN,
         ":is_head": is_head,
         ":at": delivery.notification.at.as_millis(),
         ":reason": to_word(&delivery.notification.reason),
         ":told": delivery.notification.status.as_str(),
+        ":instead_of": delivery.instead_of.as_ref().map(to_json),
     })?;
-    let mut statement = db.prepare_cached("INSERT OR IGNORE INTO delivery_alert VALUES (?1, ?2)")?;
+    db.prepare_cached("INSERT INTO message VALUES (?1, ?2)")?
+        .execute(params![delivery.id, notification_to_json(&delivery.notification)])?;
+    let mut statement = db.prepare_cached("INSERT INTO new_delivery_alert VALUES (?1, ?2)")?;
     for alert in &delivery.notification.alerts {
         statement.execute(params![alert.fingerprint.0.0.cast_signed(), delivery.id])?;
     }
@@ -150,6 +160,47 @@ fn promote(db: &Connection, topic: &Topic) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Who holds which delivery: this process is the only one, so that nothing of it has to be on disk.
+#[derive(Debug, Default)]
+pub(super) struct Leases {
+    held: HashMap<String, Lease>,
+    /// When deliveries were asked for last.
+    asked_at: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+struct Lease {
+    receiver: String,
+    integration: u32,
+    until: Timestamp,
+}
+
+impl Leases {
+    fn forget_ended(&mut self, now: Timestamp) {
+        self.held.retain(|_, lease| lease.until > now);
+    }
+
+    fn is_held(&self, id: &str, now: Timestamp) -> bool {
+        self.held.get(id).is_some_and(|lease| lease.until > now)
+    }
+
+    fn of_integration(&self, receiver: &str, integration: u32) -> usize {
+        let is_its = |lease: &&Lease| lease.integration == integration && lease.receiver == receiver;
+        self.held.values().filter(is_its).count()
+    }
+
+    /// Those that are settled need not be held any more.
+    pub(super) fn give_back<'a>(&mut self, ids: impl IntoIterator<Item = &'a str>) {
+        for id in ids {
+            self.held.remove(id);
+        }
+    }
+
+    fn next_end(&self, after: Timestamp) -> Option<Timestamp> {
+        self.held.values().map(|lease| lease.until).filter(|until| *until > after).min()
+    }
+}
+
 /// A message that may be taken. Ordered by how much its integration would have under way with it, so that each one gets
 /// its first before any gets its second.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -161,89 +212,117 @@ struct Candidate {
 
 pub(super) fn lease(
     db: &Connection,
+    leases: &mut Leases,
     now: Timestamp,
     until: Timestamp,
     limits: LeaseLimits,
 ) -> Result<Vec<Delivery>, Failure> {
+    leases.forget_ended(now);
+    let asked_at = leases.asked_at.replace(now);
+    if asked_at.is_some_and(|before| now + CLOCK_WENT_BACK < before) {
+        make_due(db, now)?;
+    }
     let mut candidates = Vec::new();
     let mut integration = next_integration(db, ("", -1))?;
     while let Some((receiver, index)) = integration {
-        candidates.extend(due(db, (&receiver, index), now, limits.per_integration)?);
-        integration = next_integration(db, (&receiver, index))?;
+        candidates.extend(due(db, leases, (&receiver, index), now, limits.per_integration)?);
+        integration = next_integration(db, (&receiver, index.into()))?;
     }
     candidates.sort_unstable();
     candidates.truncate(limits.total);
-    candidates.iter().map(|candidate| hold(db, &candidate.id, until)).collect()
+    let mut taken = Vec::with_capacity(candidates.len());
+    for candidate in candidates {
+        let delivery = read(db, &candidate.id)?;
+        let (receiver, integration) = (delivery.notification.receiver.clone(), delivery.integration);
+        leases.held.insert(candidate.id, Lease { receiver, integration, until });
+        taken.push(delivery);
+    }
+    Ok(taken)
 }
 
-/// The integration, in some order, that follows one and has anything to send.
+/// What was to be sent by a clock that has gone back since is to be sent now.
+fn make_due(db: &Connection, now: Timestamp) -> Result<(), Failure> {
+    db.prepare_cached("UPDATE delivery SET not_before = ?1 WHERE status = 'pending' AND not_before > ?1")?
+        .execute([now.as_millis()])?;
+    Ok(())
+}
+
+/// The integration, in order of receivers and their integrations, that follows one and has anything to send. Asked in two
+/// steps: for a pair, SQLite would look at all messages to the same receiver.
 fn next_integration(
     db: &Connection,
     (receiver, integration): (&str, i64),
-) -> Result<Option<(String, i64)>, Failure> {
-    let mut statement = db.prepare_cached(
-        "SELECT receiver, integration FROM delivery WHERE status = 'pending' AND is_head = 1
-            AND (receiver, integration) > (?1, ?2) ORDER BY receiver, integration LIMIT 1",
+) -> Result<Option<(String, u32)>, Failure> {
+    let mut same_receiver = db.prepare_cached(
+        "SELECT integration FROM delivery WHERE status = 'pending' AND is_head = 1
+            AND receiver = ?1 AND integration > ?2 ORDER BY integration LIMIT 1",
     )?;
-    let found = statement.query_row(params![receiver, integration], |row| Ok((row.get(0)?, row.get(1)?)));
+    let next = same_receiver.query_row(params![receiver, integration], |row| row.get(0)).optional()?;
+    if let Some(index) = next {
+        return Ok(Some((receiver.to_owned(), index)));
+    }
+    let mut next_receiver = db.prepare_cached(
+        "SELECT receiver, integration FROM delivery WHERE status = 'pending' AND is_head = 1 AND receiver > ?1
+         ORDER BY receiver, integration LIMIT 1",
+    )?;
+    let found = next_receiver.query_row([receiver], |row| Ok((row.get(0)?, row.get(1)?)));
     Ok(found.optional()?)
 }
 
 /// What one integration may still get now.
 fn due(
     db: &Connection,
-    (receiver, integration): (&str, i64),
+    leases: &Leases,
+    (receiver, integration): (&str, u32),
     now: Timestamp,
     at_most: usize,
 ) -> Result<Vec<Candidate>, Failure> {
-    let held: i64 = db
-        .prepare_cached(
-            "SELECT count(*) FROM delivery WHERE status = 'pending' AND is_head = 1
-                AND receiver = ?1 AND integration = ?2 AND leased_until > ?3",
-        )?
-        .query_row(params![receiver, integration, now.as_millis()], |row| row.get(0))?;
-    let held = usize::try_from(held).unwrap_or(at_most);
+    let held = leases.of_integration(receiver, integration);
+    let free = at_most.saturating_sub(held);
     let mut statement = db.prepare_cached(
-        "SELECT max(not_before, leased_until) AS ready_at, id FROM delivery WHERE status = 'pending' AND is_head = 1
-            AND receiver = ?1 AND integration = ?2 AND max(not_before, leased_until) <= ?3
-         ORDER BY max(not_before, leased_until), id LIMIT ?4",
+        "SELECT not_before, id FROM delivery WHERE status = 'pending' AND is_head = 1
+            AND receiver = ?1 AND integration = ?2 AND not_before <= ?3 ORDER BY not_before, id",
     )?;
-    let free = row_limit(at_most.saturating_sub(held));
-    let mut rows = statement.query(params![receiver, integration, now.as_millis(), free])?;
+    let mut rows = statement.query(params![receiver, integration, now.as_millis()])?;
     let mut candidates = Vec::new();
-    while let Some(row) = rows.next()? {
-        let rank = held + candidates.len();
-        candidates.push(Candidate { rank, ready_at: row.get("ready_at")?, id: row.get("id")? });
+    while candidates.len() < free
+        && let Some(row) = rows.next()?
+    {
+        let id: String = row.get(1)?;
+        if !leases.is_held(&id, now) {
+            candidates.push(Candidate { rank: held + candidates.len(), ready_at: row.get(0)?, id });
+        }
     }
     Ok(candidates)
 }
 
-fn hold(db: &Connection, id: &str, until: Timestamp) -> Result<Delivery, Failure> {
-    db.prepare_cached("UPDATE delivery SET leased_until = ?2 WHERE id = ?1")?
-        .execute(params![id, until.as_millis()])?;
-    let mut statement = db.prepare_cached("SELECT * FROM delivery WHERE id = ?1")?;
+fn read(db: &Connection, id: &str) -> Result<Delivery, Failure> {
+    let mut statement = db.prepare_cached(
+        "SELECT delivery.*, message.notification FROM delivery JOIN message ON message.delivery = delivery.id
+         WHERE delivery.id = ?1",
+    )?;
     let mut rows = statement.query([id])?;
     let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
     delivery(row)
 }
 
-/// Gives back every delivery that is held.
-pub(super) fn release_all(db: &Connection) -> rusqlite::Result<()> {
-    db.execute("UPDATE delivery SET leased_until = ?1 WHERE status = 'pending'", [i64::MIN]).map(drop)
-}
-
 /// Ends or postpones a delivery. One that was settled by somebody else meanwhile stays as it is.
-pub(super) fn settle(db: &Connection, attempt: &Attempt) -> Result<Option<DeadDelivery>, Failure> {
-    let Attempt { id, outcome, at: now } = attempt;
+pub(super) fn settle(
+    db: &Connection,
+    leases: &Leases,
+    attempt: &Attempt,
+) -> Result<Option<DeadDelivery>, Failure> {
+    let Attempt { id, outcome, at: now, instead } = attempt;
     let now = *now;
+    put(db, leases, instead)?;
     match outcome {
         DeliveryOutcome::RetryAt(at, error) => {
             note_attempt(db, id, Some(error), now)?;
             db.prepare_cached(
-                "UPDATE delivery SET attempts = attempts + 1, not_before = ?2, leased_until = ?3, error = ?4
+                "UPDATE delivery SET attempts = attempts + 1, not_before = ?2, error = ?3
                  WHERE id = ?1 AND status = 'pending'",
             )?
-            .execute(params![id, at.as_millis(), i64::MIN, error])?;
+            .execute(params![id, at.as_millis(), error])?;
             Ok(None)
         }
         DeliveryOutcome::Delivered(receipt) => {
@@ -252,8 +331,10 @@ pub(super) fn settle(db: &Connection, attempt: &Attempt) -> Result<Option<DeadDe
         }
         DeliveryOutcome::Dead(error) => {
             let ended = end(db, id, "dead", now, (Some(error), None))?;
-            forget_oldest_dead(db)?;
-            ended.map_or(Ok(None), |topic| notification_log::take_back(db, &topic, id))
+            match ended {
+                Some(topic) if instead.is_empty() => notification_log::take_back(db, &topic, id),
+                Some(_) | None => Ok(None),
+            }
         }
     }
 }
@@ -286,15 +367,18 @@ pub(super) fn forget_settled(db: &Connection, before: Timestamp, now: Timestamp)
         .query_map(params![before.as_millis(), MAX_FORGOTTEN], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     old.iter().try_for_each(|id| remove(db, id))?;
+    // Ids begin with their time.
+    let before = format!("{:013}", (now - KEEP_TEXTS).as_millis());
     db.prepare_cached(
-        "UPDATE delivery SET notification = '', receipt = NULL WHERE status = 'delivered' AND notification <> ''
-            AND settled_at < ?1",
+        "DELETE FROM message WHERE delivery < ?1
+            AND (SELECT status FROM delivery WHERE id = message.delivery) = 'delivered'",
     )?
-    .execute([(now - KEEP_TEXTS).as_millis()])?;
-    Ok(())
+    .execute([before])?;
+    forget_oldest_dead(db)
 }
 
-/// Ends a delivery and lets the next one about the same go out; none where it had ended already.
+/// Ends a delivery and lets the next one about the same go out. Returns whom it was decided for; none where it had ended
+/// already.
 fn end(
     db: &Connection,
     id: &str,
@@ -305,13 +389,15 @@ fn end(
     note_attempt(db, id, error, now)?;
     let topic = db
         .prepare_cached(
-            "SELECT group_key, receiver, integration FROM delivery WHERE id = ?1 AND status = 'pending'",
+            "SELECT group_key, receiver, integration, instead_of FROM delivery
+             WHERE id = ?1 AND status = 'pending'",
         )?
         .query_row([id], |row| {
-            Ok(Topic { group_key: row.get(0)?, receiver: row.get(1)?, integration: row.get(2)? })
+            let topic = Topic { group_key: row.get(0)?, receiver: row.get(1)?, integration: row.get(2)? };
+            Ok((topic, row.get::<_, Option<String>>(3)?))
         })
         .optional()?;
-    if let Some(topic) = &topic {
+    if let Some((topic, _)) = &topic {
         db.prepare_cached(
             "UPDATE delivery SET status = ?2, is_head = 0, attempts = attempts + 1, settled_at = ?3, error = ?4,
                 receipt = ?5
@@ -320,30 +406,35 @@ fn end(
         .execute(params![id, status, now.as_millis(), error, receipt])?;
         promote(db, topic)?;
     }
-    Ok(topic)
+    let Some((own, instead_of)) = topic else { return Ok(None) };
+    let Some(instead_of) = instead_of else { return Ok(Some(own)) };
+    let InsteadOf { receiver, integration } = from_json("delivery", &instead_of)?;
+    Ok(Some(Topic { group_key: own.group_key, receiver, integration }))
 }
 
 /// How many deliveries wait or are held, and when the first of them may be leased.
-pub(super) fn pending(db: &Connection) -> Result<(u64, Option<Timestamp>), Failure> {
+pub(super) fn pending(db: &Connection, leases: &Leases) -> Result<(u64, Option<Timestamp>), Failure> {
     let count: i64 = db
         .prepare_cached("SELECT count(*) FROM delivery WHERE status = 'pending'")?
         .query_row([], |row| row.get(0))?;
-    Ok((count.cast_unsigned(), next_after(db, i64::MIN)?))
+    Ok((count.cast_unsigned(), next(db, leases, Timestamp::MIN)?))
 }
 
 /// When, after a time, the next one may be leased.
-pub(super) fn next(db: &Connection, after: Timestamp) -> Result<Option<Timestamp>, Failure> {
-    next_after(db, after.as_millis())
-}
-
-fn next_after(db: &Connection, millis: i64) -> Result<Option<Timestamp>, Failure> {
+pub(super) fn next(db: &Connection, leases: &Leases, after: Timestamp) -> Result<Option<Timestamp>, Failure> {
     let mut statement = db.prepare_cached(
-        "SELECT max(not_before, leased_until) FROM delivery WHERE status = 'pending' AND is_head = 1
-            AND max(not_before, leased_until) > ?1
-         ORDER BY max(not_before, leased_until) LIMIT 1",
+        "SELECT not_before, id FROM delivery WHERE status = 'pending' AND is_head = 1 AND not_before > ?1
+         ORDER BY not_before",
     )?;
-    let next: Option<i64> = statement.query_row([millis], |row| row.get(0)).optional()?;
-    Ok(next.map(Timestamp::from_millis))
+    let mut rows = statement.query([after.as_millis()])?;
+    let mut next = None;
+    while let Some(row) = rows.next()? {
+        if !leases.held.contains_key(&row.get::<_, String>(1)?) {
+            next = Some(Timestamp::from_millis(row.get(0)?));
+            break;
+        }
+    }
+    Ok(next.into_iter().chain(leases.next_end(after)).min())
 }
 
 pub(super) fn last_receipt(
@@ -353,9 +444,9 @@ pub(super) fn last_receipt(
     integration: u32,
 ) -> Result<Option<Receipt>, Failure> {
     let mut statement = db.prepare_cached(
-        "SELECT receipt FROM delivery
-         WHERE group_key = ?1 AND receiver = ?2 AND integration = ?3 AND receipt IS NOT NULL
-         ORDER BY settled_at DESC, id DESC LIMIT 1",
+        "SELECT receipt FROM delivery WHERE status = 'delivered'
+            AND group_key = ?1 AND receiver = ?2 AND integration = ?3 AND receipt IS NOT NULL
+         ORDER BY id DESC LIMIT 1",
     )?;
     let found: Option<String> =
         statement.query_row(params![group_key, receiver, integration], |row| row.get(0)).optional()?;
@@ -364,7 +455,8 @@ pub(super) fn last_receipt(
 
 pub(super) fn dead_letters(db: &Connection, limit: usize) -> Result<Vec<DeadLetter>, Failure> {
     let mut statement = db.prepare_cached(
-        "SELECT * FROM delivery WHERE status = 'dead' ORDER BY settled_at DESC, id DESC LIMIT ?1",
+        "SELECT delivery.*, message.notification FROM delivery JOIN message ON message.delivery = delivery.id
+         WHERE status = 'dead' ORDER BY settled_at DESC, id DESC LIMIT ?1",
     )?;
     let mut rows = statement.query([row_limit(limit)])?;
     let mut letters = Vec::new();
@@ -379,11 +471,13 @@ pub(super) fn dead_letters(db: &Connection, limit: usize) -> Result<Vec<DeadLett
 }
 
 fn delivery(row: &Row<'_>) -> Result<Delivery, Failure> {
+    let instead_of: Option<String> = row.get("instead_of")?;
     Ok(Delivery {
         id: row.get("id")?,
         integration: row.get("integration")?,
         kind: row.get("kind")?,
         notification: notification_from_json("delivery", &row.get::<_, String>("notification")?)?,
+        instead_of: instead_of.map(|text| from_json("delivery", &text)).transpose()?,
         attempts: row.get("attempts")?,
         not_before: time(row, "not_before")?,
     })

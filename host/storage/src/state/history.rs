@@ -62,8 +62,20 @@ pub(super) fn end_episode(db: &Connection, episode: &Episode) -> Result<(), Fail
 
 /// Drops what was over before a time.
 pub(super) fn forget(db: &Connection, before: Timestamp, now: Timestamp) -> Result<(), Failure> {
+    link(db)?;
     db.prepare_cached("DELETE FROM episode WHERE ends_at < ?1")?.execute([before.as_millis()])?;
     deliveries::forget_settled(db, before, now)
+}
+
+/// Links messages to their alerts. They are linked together and in order, since each link alone would write a page.
+pub(super) fn link(db: &Connection) -> Result<(), Failure> {
+    db.execute_batch(
+        "INSERT OR IGNORE INTO delivery_alert
+            SELECT fingerprint, delivery FROM new_delivery_alert
+            WHERE EXISTS (SELECT 1 FROM delivery WHERE id = new_delivery_alert.delivery) ORDER BY 1, 2;
+         DELETE FROM new_delivery_alert;",
+    )?;
+    Ok(())
 }
 
 pub(super) fn find(

@@ -3,17 +3,19 @@
 use std::time::Duration;
 
 use bellwether_model::Timestamp;
-use bellwether_model::alert::AlertStatus;
 use bellwether_model::state::{DeadDelivery, NotificationLogEntry};
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::Failure;
-use super::codec::{from_json, time, to_json, word};
+use super::codec::{from_json, time, to_json};
 
 /// How long entries outlive their expiry. It is not known here which groups live; the routing side keeps the entries of
 /// those, for instance through a long silence, and would lose them at a restart. Those of groups that are gone cost
 /// little until then.
 const KEEP_EXPIRED: Duration = Duration::from_secs(7 * 86_400);
+
+/// A list without alerts, as it is written.
+const NOBODY: &str = "[]";
 
 /// Messages about one group to one integration of a receiver.
 #[derive(Debug)]
@@ -27,7 +29,7 @@ pub(super) struct Topic {
 pub(super) fn put(db: &Connection, entries: &[NotificationLogEntry]) -> Result<(), Failure> {
     let mut statement = db.prepare_cached(
         "INSERT OR REPLACE INTO notification_log VALUES (:group_key, :receiver, :integration, :at, :firing, :resolved,
-            :expires_at)",
+            :expires_at, :before)",
     )?;
     for entry in entries {
         statement.execute(named_params! {
@@ -38,6 +40,7 @@ pub(super) fn put(db: &Connection, entries: &[NotificationLogEntry]) -> Result<(
             ":firing": to_json(&entry.firing),
             ":resolved": to_json(&entry.resolved),
             ":expires_at": entry.expires_at.as_millis(),
+            ":before": to_json(&entry.before),
         })?;
     }
     if let Some(newest) = entries.iter().map(|entry| entry.at).max() {
@@ -62,6 +65,7 @@ pub(super) fn load(db: &Connection) -> Result<Vec<NotificationLogEntry>, Failure
             firing: from_json("notification log entry", &row.get::<_, String>("firing")?)?,
             resolved: from_json("notification log entry", &row.get::<_, String>("resolved")?)?,
             expires_at: time(row, "expires_at")?,
+            before: from_json("notification log entry", &row.get::<_, String>("before")?)?,
         });
     }
     Ok(entries)
@@ -69,8 +73,8 @@ pub(super) fn load(db: &Connection) -> Result<Vec<NotificationLogEntry>, Failure
 
 /// Takes back what the log says about a message that was given up, unless something newer was told or is about to be.
 ///
-/// Where an earlier message did get there and told of firing alerts, the entry stays and only loses its time: it knows
-/// whose end has to be told.
+/// Where earlier messages told of firing alerts, the entry stays, without time and with those alone: it knows whose end
+/// has to be told.
 pub(super) fn take_back(
     db: &Connection,
     topic: &Topic,
@@ -80,34 +84,36 @@ pub(super) fn take_back(
     if has_newer(db, topic, dead_id)? {
         return Ok(None);
     }
-    let known: Option<i64> = db
+    let known: Option<(i64, String)> = db
         .prepare_cached(
-            "SELECT at FROM notification_log WHERE group_key = ?1 AND receiver = ?2 AND integration = ?3",
+            "SELECT at, before FROM notification_log
+             WHERE group_key = ?1 AND receiver = ?2 AND integration = ?3",
         )?
-        .query_row(params![group_key, receiver, integration], |row| row.get(0))
+        .query_row(params![group_key, receiver, integration], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    let Some(at) = known.map(Timestamp::from_millis) else {
+    let Some((at, before)) = known else {
         return Ok(None);
     };
-    let was_told = last_told(db, topic)? == Some(AlertStatus::Firing);
-    if was_told {
+    if before == NOBODY {
         db.prepare_cached(
-            "UPDATE notification_log SET at = ?4 WHERE group_key = ?1 AND receiver = ?2 AND integration = ?3",
+            "DELETE FROM notification_log WHERE group_key = ?1 AND receiver = ?2 AND integration = ?3",
+        )?
+        .execute(params![group_key, receiver, integration])?;
+    } else {
+        db.prepare_cached(
+            "UPDATE notification_log SET at = ?4, firing = before, resolved = ?5
+             WHERE group_key = ?1 AND receiver = ?2 AND integration = ?3",
         )?
         .execute(params![
             group_key,
             receiver,
             integration,
-            NotificationLogEntry::LOST.as_millis()
+            NotificationLogEntry::LOST.as_millis(),
+            NOBODY
         ])?;
-    } else {
-        db.prepare_cached(
-            "DELETE FROM notification_log WHERE group_key = ?1 AND receiver = ?2 AND integration = ?3",
-        )?
-        .execute(params![group_key, receiver, integration])?;
     }
     let (group_key, receiver) = (group_key.clone(), receiver.clone());
-    Ok(Some(DeadDelivery { group_key, receiver, integration: *integration, at, was_told }))
+    Ok(Some(DeadDelivery { group_key, receiver, integration: *integration, at: Timestamp::from_millis(at) }))
 }
 
 /// Whether a message about the same is on its way, or got there, that was decided after this one.
@@ -121,19 +127,4 @@ fn has_newer(db: &Connection, topic: &Topic, id: &str) -> Result<bool, Failure> 
         )?
         .query_row(params![topic.group_key, topic.receiver, topic.integration, id], |row| row.get(0))?;
     Ok(found)
-}
-
-/// Whether the last message that got there told of firing alerts; none: there was none lately.
-fn last_told(db: &Connection, topic: &Topic) -> Result<Option<AlertStatus>, Failure> {
-    let found: Option<String> = db
-        .prepare_cached(
-            "SELECT told FROM delivery WHERE status = 'delivered'
-                AND group_key = ?1 AND receiver = ?2 AND integration = ?3 ORDER BY id DESC LIMIT 1",
-        )?
-        .query_row(params![topic.group_key, topic.receiver, topic.integration], |row| row.get(0))
-        .optional()?;
-    let Some(text) = found else {
-        return Ok(None);
-    };
-    word("delivery", text).map(Some)
 }

@@ -19,7 +19,8 @@ pub(super) const MIGRATIONS: [&str; 3] = [VERSION_1, VERSION_2, VERSION_3];
 
 /// Version 3 appends alerts in the order in which they come: by their identities, which are random, each one would
 /// rewrite a page of its own. It keeps what is over, for those who look back: episodes of alerts, which messages were about which alerts,
-/// and each attempt to deliver one. What a message said in short stands beside its text, which is not kept as long.
+/// and each attempt to deliver one. A message's text stands apart, so that a change of how it stands does not write it again,
+/// and is not kept as long. Who holds a delivery is known to the process only.
 const VERSION_3: &str = "
     ALTER TABLE alert RENAME TO former_alert;
     CREATE TABLE alert (
@@ -58,6 +59,10 @@ const VERSION_3: &str = "
         PRIMARY KEY (fingerprint, delivery)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX delivery_alert_by_delivery ON delivery_alert (delivery);
+    CREATE TABLE new_delivery_alert (
+        fingerprint INTEGER NOT NULL,
+        delivery TEXT NOT NULL
+    ) STRICT;
     CREATE TABLE attempt (
         delivery TEXT NOT NULL,
         number INTEGER NOT NULL,
@@ -65,12 +70,27 @@ const VERSION_3: &str = "
         error TEXT,
         PRIMARY KEY (delivery, number)
     ) STRICT, WITHOUT ROWID;
+    DROP INDEX delivery_by_ready_time;
+    DROP INDEX delivery_by_integration;
+    DROP INDEX delivery_by_lease;
+    DROP INDEX delivery_by_group;
+    ALTER TABLE delivery DROP COLUMN leased_until;
     ALTER TABLE delivery ADD COLUMN at INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE delivery ADD COLUMN reason TEXT NOT NULL DEFAULT '';
     ALTER TABLE delivery ADD COLUMN told TEXT NOT NULL DEFAULT '';
+    ALTER TABLE delivery ADD COLUMN instead_of TEXT;
+    ALTER TABLE notification_log ADD COLUMN before TEXT NOT NULL DEFAULT '[]';
     UPDATE delivery SET at = json_extract(notification, '$.at'), reason = json_extract(notification, '$.reason'),
         told = json_extract(notification, '$.status');
-    CREATE INDEX delivery_with_text ON delivery (settled_at) WHERE status = 'delivered' AND notification <> '';
+    CREATE TABLE message (
+        delivery TEXT PRIMARY KEY,
+        notification TEXT NOT NULL
+    ) STRICT;
+    INSERT INTO message SELECT id, notification FROM delivery ORDER BY id;
+    ALTER TABLE delivery DROP COLUMN notification;
+    CREATE INDEX delivery_by_ready_time ON delivery (not_before) WHERE status = 'pending' AND is_head = 1;
+    CREATE INDEX delivery_by_integration ON delivery (receiver, integration, not_before, id)
+        WHERE status = 'pending' AND is_head = 1;
 ";
 
 /// Version 2 marks the message of each group and integration that goes out next, so that what is due is found without a

@@ -1,7 +1,9 @@
 use bellwether_model::Labels;
 use bellwether_model::alert::{Alert, AlertStatus};
 use bellwether_model::receiver::{FingerprintText, Notification, NotificationReason, NotifiedAlert};
-use bellwether_model::state::{DeliveryOutcome, FlushRecord, NotificationLogEntry, Silence, StoredMatcher};
+use bellwether_model::state::{
+    DeliveryOutcome, FlushRecord, InsteadOf, NotificationLogEntry, Silence, StoredMatcher,
+};
 use tempfile::TempDir;
 
 use super::*;
@@ -60,6 +62,7 @@ fn delivery(id: &str, due: i64) -> Delivery {
         integration: 0,
         kind: "webhook".to_owned(),
         notification: notification(91.5),
+        instead_of: None,
         attempts: 0,
         not_before: at(due),
     }
@@ -73,6 +76,7 @@ fn log_entry(group_key: &str, secs: i64) -> NotificationLogEntry {
         at: at(secs),
         firing: vec![u64::MAX, 1],
         resolved: vec![],
+        before: vec![],
         expires_at: at(secs + 10),
     }
 }
@@ -94,7 +98,7 @@ impl SqliteState {
         outcome: &DeliveryOutcome,
         at: Timestamp,
     ) -> Result<Option<DeadDelivery>, StateError> {
-        let attempt = Attempt { id: id.to_owned(), outcome: outcome.clone(), at };
+        let attempt = Attempt { id: id.to_owned(), outcome: outcome.clone(), at, instead: vec![] };
         self.settle_deliveries(&[attempt]).map(|mut dead| dead.pop())
     }
 
@@ -249,16 +253,28 @@ fn a_settled_delivery_is_never_handed_out_again() {
 }
 
 #[test]
-fn texts_of_delivered_messages_go_after_a_week() {
+fn texts_of_delivered_messages_go_after_a_week_and_those_given_up_stay() {
     let (_dir, state) = state();
-    state.record_flush(&flush(vec![delivery("d1", 0), delivery("d2", 0), delivery("d3", 0)])).unwrap();
-    let receipt = Receipt { id: "r".to_owned(), url: None };
-    state.settle_delivery("d1", &DeliveryOutcome::Delivered(Some(receipt)), at(1)).unwrap();
-    state.settle_delivery("d2", &DeliveryOutcome::Dead("no".to_owned()), at(1)).unwrap();
-    state.settle_delivery("d3", &DeliveryOutcome::Delivered(None), at(8 * 86_400)).unwrap();
-    state.forget_history(at(0), at(8 * 86_400)).unwrap();
-    assert_eq!(state.last_receipt("{}:{}", "team", 0).unwrap(), None);
-    assert_eq!(state.dead_letters(10).unwrap().len(), 1);
+    const DAY: i64 = 86_400;
+    let id = |secs: i64, name: &str| format!("{:013}-{name}", secs * 1000);
+    let [told, lost, late] = [id(1, "told"), id(1, "lost"), id(6 * DAY, "late")];
+    state.record_flush(&flush([&told, &lost, &late].map(|id| delivery(id, 0)).to_vec())).unwrap();
+    state.settle_delivery(&told, &DeliveryOutcome::Delivered(None), at(1)).unwrap();
+    state.settle_delivery(&lost, &DeliveryOutcome::Dead("no".to_owned()), at(1)).unwrap();
+    state.settle_delivery(&late, &DeliveryOutcome::Delivered(None), at(6 * DAY)).unwrap();
+    let texts = |now: i64| {
+        state.forget_history(at(0), at(now)).unwrap();
+        let texts = state.read("look", |db, _| {
+            let mut statement = db.prepare("SELECT delivery FROM message ORDER BY delivery")?;
+            let ids: rusqlite::Result<Vec<String>> = statement.query_map([], |row| row.get(0))?.collect();
+            Ok(ids?)
+        });
+        texts.unwrap()
+    };
+    assert_eq!(texts(7 * DAY), [lost.clone(), told, late.clone()]);
+    assert_eq!(texts(8 * DAY), [lost.clone(), late]);
+    assert_eq!(texts(14 * DAY), [lost]);
+    assert_eq!(state.dead_letters(10).unwrap()[0].delivery.notification, notification(91.5));
 }
 
 #[test]
@@ -304,7 +320,7 @@ fn the_inbox_is_bounded_newest_first_and_takes_a_message_once() {
     };
     // One transaction each would sync ten thousand times: the bound is tested from just below it.
     state
-        .write("fill the inbox", Sync::Later, |db| {
+        .write("fill the inbox", Sync::Later, |db, _| {
             (0..10_000).try_for_each(|number| inbox::post(db, &message(number)))
         })
         .unwrap();

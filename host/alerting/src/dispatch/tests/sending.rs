@@ -221,3 +221,23 @@ fn a_refresh_is_not_written_down() {
     );
     assert!(effects.iter().all(|effect| !matches!(effect, Effect::Write(_))), "{effects:?}");
 }
+
+#[test]
+fn lists_can_be_narrowed_by_labels_of_receivers() {
+    let mut world = World::new(
+        "route: {receiver: a, routes: [{receiver: b, match: {s: b}}]}
+receivers: [{name: a, labels: {team: x}}, {name: b, labels: {team: y}}]",
+    );
+    world.at(1.0).post([alert("alertname=1"), alert("alertname=2,s=b")]);
+    let names = |matcher: &str| {
+        let matchers = vec![crate::matchers::parse_one(matcher).unwrap()];
+        let filter = crate::view::AlertFilter { receiver_matchers: matchers.clone(), ..Default::default() };
+        let alerts = world.machine.alerts(&filter, world.now).len();
+        let groups = world.machine.groups(&filter, world.now).len();
+        let receivers = world.machine.receivers(&matchers);
+        (alerts, groups, receivers.into_iter().map(|own| own.name).collect::<String>())
+    };
+    assert_eq!(names("team=y"), (1, 1, "b".to_owned()));
+    assert_eq!(names("name=~.+"), (2, 2, "ab".to_owned()));
+    assert_eq!(names("team=z"), (0, 0, String::new()));
+}

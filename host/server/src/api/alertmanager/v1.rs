@@ -38,7 +38,7 @@ pub(super) async fn status(State(host): State<Arc<Host>>) -> Response {
 
 /// Names of receivers.
 pub(super) async fn receivers(State(host): State<Arc<Host>>) -> Response {
-    match host.routing.read(|dispatcher, _| dispatcher.receivers()).await {
+    match host.routing.read(|dispatcher, _| dispatcher.receivers(&[])).await {
         Some(receivers) => success(receivers.into_iter().map(|receiver| receiver.name).collect::<Vec<_>>()),
         None => stopping(),
     }

@@ -12,6 +12,7 @@ use bellwether_alerting::api_v2::{
 use bellwether_alerting::ingest::{PostedAlert, accept_all};
 use bellwether_alerting::matchers::parse_one;
 use bellwether_alerting::view::AlertFilter;
+use bellwether_model::Matcher;
 use serde_json::json;
 
 use super::answer::{body, ok, refused, routing_error, schema, stopping, streamed};
@@ -41,11 +42,22 @@ pub(super) fn version_info() -> serde_json::Value {
 }
 
 /// Names of receivers.
-pub(super) async fn receivers(State(host): State<Arc<Host>>) -> Response {
-    match host.routing.read(|dispatcher, _| dispatcher.receivers()).await {
+pub(super) async fn receivers(State(host): State<Arc<Host>>, RawQuery(query): RawQuery) -> Response {
+    let matchers = match receiver_matchers(&Params::parse(query.as_deref().unwrap_or(""))) {
+        Ok(matchers) => matchers,
+        Err(response) => return *response,
+    };
+    match host.routing.read(move |dispatcher, _| dispatcher.receivers(&matchers)).await {
         Some(receivers) => ok(&receivers.into_iter().map(GettableReceiver::from).collect::<Vec<_>>()),
         None => stopping(),
     }
+}
+
+fn receiver_matchers(params: &Params) -> Result<Vec<Matcher>, Box<Response>> {
+    params.all("receiver_matchers").map(parse_one).collect::<Result<_, _>>().map_err(|error| {
+        let text = format!("failed to parse receiver_matchers param: {error}");
+        Box::new(refused(StatusCode::BAD_REQUEST, &text))
+    })
 }
 
 fn filter(query: Option<&str>) -> Result<AlertFilter, Box<Response>> {
@@ -57,6 +69,7 @@ fn filter(query: Option<&str>) -> Result<AlertFilter, Box<Response>> {
         silenced: params.flag("silenced", true),
         inhibited: params.flag("inhibited", true),
         muted: params.flag("muted", true),
+        receiver_matchers: receiver_matchers(&params)?,
         ..filter
     })
 }

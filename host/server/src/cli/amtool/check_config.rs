@@ -8,6 +8,7 @@ use anyhow::{anyhow, bail};
 use bellwether_model::Timestamp;
 
 use super::super::answer::{Answer, Failure};
+use super::super::check;
 use crate::config::{self, Configuration, Origin, Sources};
 
 /// Where the system keeps what is written to the process.
@@ -36,7 +37,9 @@ pub(super) fn run(mut files: Vec<PathBuf>, now: Timestamp) -> anyhow::Result<Ans
 fn check(file: &Path, now: Timestamp, answer: &mut Answer) -> bool {
     answer.out += &format!("Checking '{}'", file.display());
     let sources = Sources { alertmanager: Some(file.to_owned()), ..Sources::default() };
-    match config::load(&Origin::Files(sources), now) {
+    let loaded = config::load(&Origin::Files(sources), now);
+    let plugins = Path::new(check::DEFAULT_PLUGINS);
+    match loaded.and_then(|loaded| check::check_kinds(file, &loaded.alerting, plugins).map(|()| loaded)) {
         Ok(loaded) => {
             answer.out += "  SUCCESS\n";
             answer.remarks.extend(loaded.notes.iter().map(|note| format!("note: {note}")));

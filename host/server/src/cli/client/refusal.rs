@@ -30,6 +30,10 @@ pub(super) const GET_SILENCE: Operation = of("GET", "/silence/{silenceID}", "get
 pub(super) const DELETE_SILENCE: Operation =
     of("DELETE", "/silence/{silenceID}", "deleteSilence", ONE_SILENCE);
 
+pub(super) const ACKNOWLEDGE: Operation = of("POST", "/acknowledgements", "", &[]);
+pub(super) const GIVE_BACK: Operation = of("DELETE", "/acknowledgements", "", &[]);
+pub(super) const GET_HISTORY: Operation = of("GET", "/history", "", &[]);
+
 const fn of(
     method: &'static str,
     path: &'static str,
@@ -65,6 +69,10 @@ impl Refusal {
             Ok(Value::String(text)) => text,
             Ok(Value::Object(object)) if object.contains_key("message") => {
                 object["message"].as_str().unwrap_or(&self.body).to_owned()
+            }
+            // Our own API.
+            Ok(Value::Object(object)) if object.contains_key("error") => {
+                object["error"].as_str().unwrap_or(&self.body).to_owned()
             }
             _ => self.body.trim().to_owned(),
         };

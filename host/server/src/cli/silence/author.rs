@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 
 /// The name of the user, as `amtool` writes it under a silence: by the user's number, or what the environment says.
-pub(super) fn author() -> String {
+pub(in crate::cli) fn author() -> String {
     let by_number = std::fs::metadata("/proc/self").ok().and_then(|own| {
         let users = std::fs::read_to_string("/etc/passwd").ok()?;
         name_of(own.uid(), &users)

@@ -5,7 +5,7 @@ use bellwether_alerting::config::Config;
 use bellwether_alerting::dispatch::Start;
 use bellwether_model::receiver::{Receiver, ReceiverTemplate};
 use bellwether_model::state::{FlushRecord, NotificationLogEntry, StateChange};
-use bellwether_model::{Alert, BoxFuture, Labels};
+use bellwether_model::{BoxFuture, Labels};
 use bellwether_storage::SqliteState;
 use tokio::time::{Instant, sleep};
 
@@ -76,6 +76,8 @@ impl Bench {
             ledger: Arc::default(),
             journal: Arc::default(),
             telemetry: Arc::default(),
+            on_alert: Arc::new(drop),
+            failing: Arc::default(),
             on_dead: Arc::new(move |dead| note_dead.lock().unwrap().push(dead)),
             clock: Clock::runtime(DECIDED_AT),
         };
@@ -90,6 +92,7 @@ impl Bench {
             at: delivery.notification.at,
             firing: vec![1],
             resolved: vec![],
+            before: vec![],
             expires_at: Timestamp::MAX,
         };
         let log = deliveries.iter().map(log).collect();
@@ -177,7 +180,7 @@ async fn a_refusal_is_final_and_the_group_is_to_be_told_again() {
     running.await.unwrap();
     let dead = bench.dead.lock().unwrap().clone();
     assert_eq!(dead.len(), 1);
-    assert_eq!((dead[0].group_key.as_str(), dead[0].at, dead[0].was_told), ("group of 1", DECIDED_AT, false));
+    assert_eq!((dead[0].group_key.as_str(), dead[0].at), ("group of 1", DECIDED_AT));
     assert!(bench.left().is_empty());
     assert!(bench.deps.state.load().unwrap().log.is_empty());
 }

@@ -1,6 +1,7 @@
 /** The list of alerts on the Board: rows that stay still, sections, groups, and the row that is open. */
 
 import type { AlertRow } from "../contract.ts";
+import { type About, formHref, inCharge } from "../acknowledging.ts";
 import { invalidate, live, now } from "../app.ts";
 import { type Child, h, type VNode } from "../dom.ts";
 import { coarse } from "../duration.ts";
@@ -10,9 +11,9 @@ import { exactly } from "../moment.ts";
 import { arrange, groupBy, type Placed, type Section } from "../order.ts";
 import { signalPlot } from "../plot.ts";
 import { quantity, setting } from "../quantity.ts";
-import { route, setQuery } from "../router.ts";
+import { go, hrefWith, route, setQuery } from "../router.ts";
 import { type Item, windowed } from "../windowed.ts";
-import { empty, pipelinePill, severityClass, severityMark, tellingChips } from "../words.ts";
+import { empty, severityClass, severityMark, standing, tellingChips } from "../words.ts";
 import { openPanel } from "./alert-panel.ts";
 
 /** Heights in `app.css`. */
@@ -142,7 +143,7 @@ function rowHead(one: Placed, open: boolean): VNode {
     h(
       "div",
       { class: "what" },
-      h("div", { class: "t" }, h("a", { href: hrefOf(open ? "" : row.fingerprint), class: "cover", "aria-expanded": String(open) }, row.name), one.gone ? h("span", { class: "pill x" }, "gone") : pipelinePill(row.pipeline)),
+      h("div", { class: "t" }, h("a", { href: hrefOf(open ? "" : row.fingerprint), class: "cover", "aria-expanded": String(open) }, row.name), one.gone ? h("span", { class: "pill x" }, "gone") : standing(row)),
       h("div", { class: "s" }, tellingChips(row.labels, 2, SAID), h("span", { class: "sum" }, row.summary)),
     ),
     row.signal ? signalPlot(row.signal, 150, 34, signalWords(row)) : h("span", { class: "nosignal" }),
@@ -150,13 +151,29 @@ function rowHead(one: Placed, open: boolean): VNode {
   );
 }
 
-/** The same URL with another row open, or none. */
+/** The same URL with another row open, or none; a form that was open in the one before is closed. */
 function hrefOf(fingerprint: string): string {
-  const query = new URLSearchParams(route().query);
-  if (fingerprint) query.set("alert", fingerprint);
-  else query.delete("alert");
-  const text = query.toString();
-  return text ? `/?${text}` : "/";
+  return hrefWith({ alert: fingerprint, do: "" });
+}
+
+/** Closes the open row. */
+export function closeRow(): void {
+  go(hrefOf(""), { replace: true });
+}
+
+/** Rows that pass the filter, fire, and that nobody is in charge of; none without a filter. */
+export function freeRows(): AlertRow[] {
+  if (!route().query.get("q")) return [];
+  const rows = live.board?.alerts ?? [];
+  return rows.filter((row) => row.state === "firing" && !inCharge(row) && shows(row.labels, `${row.name} ${row.summary}`));
+}
+
+/** `a`: the form for the open row, or for all that pass the filter. */
+export function askToAcknowledge(): boolean {
+  const row = openRow();
+  const about: About | null = row?.state === "firing" ? "row" : !row && freeRows().length > 0 ? "shown" : null;
+  if (about) go(formHref(about));
+  return about !== null;
 }
 
 /** The picture in words. */
@@ -172,7 +189,7 @@ export function moveRow(step: 1 | -1): void {
   const at = order.indexOf(openAlert());
   const next = order[at < 0 ? (step > 0 ? 0 : order.length - 1) : Math.max(0, Math.min(order.length - 1, at + step))];
   if (next === undefined) return;
-  setQuery("alert", next);
+  go(hrefOf(next), { replace: true });
   requestAnimationFrame(() => requestAnimationFrame(() => reveal(next)));
 }
 

@@ -1,6 +1,7 @@
 /** What an alert's row shows when it is open: the way it took, the signal, what the rule's author wrote, what to do. */
 
 import type { AlertRow, WhyStep } from "../contract.ts";
+import { formHref, formOpen, handBack, inCharge, untilWords } from "../acknowledging.ts";
 import { now } from "../app.ts";
 import { type Child, h, type VNode } from "../dom.ts";
 import { coarse } from "../duration.ts";
@@ -9,21 +10,32 @@ import { clock } from "../moment.ts";
 import { geometry } from "../plot.ts";
 import { quantity, setting } from "../quantity.ts";
 import { quickSilence } from "../silencing.ts";
-import { copyText, kbd, labelChips, pill, type Tone, when } from "../words.ts";
+import { ago, copyText, kbd, labelChips, pill, type Tone, when } from "../words.ts";
+import { acknowledgeForm } from "./acknowledge-form.ts";
+import { alertHistory } from "./alert-history.ts";
 
 /** Draws the panel below the row. */
 export function openPanel(row: AlertRow): VNode {
   return h(
     "div",
     { class: "why" },
-    h("ol", { "aria-label": "The way of this alert" }, row.why.map((step, index) => whyStep(row, step, index))),
+    h("ol", { class: "way", "aria-label": "The way of this alert" }, row.why.map((step, index) => whyStep(row, step, index))),
+    charge(row),
     progress(row),
     row.signal && bigPlot(row),
     row.description && row.description !== row.summary && h("p", { class: "desc" }, row.description),
     h("div", { class: "labels" }, labelChips(row.labels)),
     h("div", { class: "since" }, row.state === "pending" ? "condition holds since " : "firing since ", when(row.startsAt), row.resolvedAt !== null && [", resolved ", when(row.resolvedAt)]),
     actions(row),
+    formOpen("row") && (row.state === "firing" ? acknowledgeForm(row.fingerprint, null, [row]) : h("p", { class: "note" }, "It does not fire: there is nothing to acknowledge.")),
+    alertHistory(row),
   );
+}
+
+/** Who has taken it on. */
+function charge(row: AlertRow): Child {
+  const taken = inCharge(row);
+  return taken && h("p", { class: "note" }, "acknowledged by ", h("b", null, taken.by), " ", ago(taken.at), `, ${untilWords(taken)}`, taken.comment && `: ${taken.comment}`);
 }
 
 const TONES: Record<WhyStep["state"], Tone> = { passed: "n", waiting: "p", blocked: "x", failed: "b" };
@@ -98,6 +110,8 @@ function actions(row: AlertRow): VNode {
   return h(
     "div",
     { class: "acts" },
+    row.state === "firing" && h("a", { class: "btn", href: formHref("row") }, inCharge(row) ? "Take over… " : "Acknowledge… ", kbd("a")),
+    inCharge(row) && h("button", { type: "button", onclick: () => void handBack([row]) }, "Give back"),
     h("a", { class: "btn", href: `/silences/new?matchers=${encodeURIComponent(matchers)}` }, "Silence… ", kbd("s")),
     h("button", { type: "button", onclick: () => quickSilence(row.labels, "2h") }, "Silence 2 h"),
     h("button", { type: "button", onclick: () => void copyText(`{${matchersFor(row.labels).map(writeMatcher).join(",")}}`) }, "Copy matchers"),

@@ -1,6 +1,7 @@
 /** The Board: what is wrong, since when, did the message go out. */
 
 import type { BoardSnapshot, DeviceTile, Happening } from "../contract.ts";
+import { formHref, formOpen, inCharge } from "../acknowledging.ts";
 import { live } from "../app.ts";
 import { type Child, h, type VNode } from "../dom.ts";
 import { measured } from "../duration.ts";
@@ -8,7 +9,8 @@ import { filterBox } from "../filter-box.ts";
 import { bytes, count } from "../quantity.ts";
 import { isInternal, route, setQuery } from "../router.ts";
 import { ago, command, empty, kbd, when } from "../words.ts";
-import { alertList, openRow, stillNote } from "./alert-list.ts";
+import { acknowledgeForm, resetAcknowledgeForm } from "./acknowledge-form.ts";
+import { alertList, freeRows, openRow, stillNote } from "./alert-list.ts";
 import { deviceTile, troubleFirst } from "./device-tile.ts";
 import { livePill } from "../live-pill.ts";
 
@@ -21,6 +23,7 @@ const LONG_LIST = 40;
 /** Draws the page. */
 export function boardPage(): VNode[] {
   const board = live.board;
+  if (!formOpen("row") && !formOpen("shown")) resetAcknowledgeForm();
   const head = h(
     "div",
     { class: "top" },
@@ -76,6 +79,8 @@ const joined = (parts: readonly (string | number)[]): string => parts.filter(Boo
 function firing(board: BoardSnapshot): VNode {
   const total = board.strip.critical.firing + board.strip.warning.firing + board.strip.info.firing;
   const open = openRow();
+  const taken = board.alerts.filter((row) => inCharge(row)).length;
+  const free = freeRows();
   return h(
     "section",
     { "aria-labelledby": "firing-head" },
@@ -83,9 +88,10 @@ function firing(board: BoardSnapshot): VNode {
       "h2",
       { id: "firing-head" },
       "Firing ",
-      h("em", null, total === 0 ? "nothing" : `${count(total)} in ${board.groups} ${board.groups === 1 ? "group" : "groups"}`),
-      h("span", { class: "r" }, stillNote(), board.alerts.length > 1 && groupSelect(board), h("a", { class: "btn", href: silenceHref(open?.fingerprint) }, "Silence… ", kbd("s"))),
+      h("em", null, total === 0 ? "nothing" : `${count(total)} in ${board.groups} ${board.groups === 1 ? "group" : "groups"}${taken > 0 ? ` · ${count(taken)} acknowledged` : ""}`),
+      h("span", { class: "r" }, stillNote(), board.alerts.length > 1 && groupSelect(board), free.length > 0 && h("a", { class: "btn", href: formHref("shown") }, `Acknowledge ${count(free.length)}… `, !open && kbd("a")), h("a", { class: "btn", href: silenceHref(open?.fingerprint) }, "Silence… ", kbd("s"))),
     ),
+    formOpen("shown") && acknowledgeForm("shown", [h("b", null, free.length === 1 ? "1 alert" : `${count(free.length)} alerts`), " that pass the filter, fire, and that nobody is in charge of"], free),
     board.alerts.length === 0 ? quiet(board) : alertList(),
     board.alertsTotal > board.alerts.length &&
       h("p", { class: "note" }, `The ${count(board.alerts.length)} most severe and newest of ${count(board.alertsTotal)} are here.`),
@@ -109,8 +115,13 @@ function groupSelect(board: BoardSnapshot): VNode {
   );
 }
 
-function quiet({ lastAlert }: BoardSnapshot): VNode {
+/** A command that makes one. */
+export function testAlert(): string {
   const body = '[{"labels":{"alertname":"TestAlert","severity":"warning"},"annotations":{"summary":"only a test"}}]';
+  return `curl -H 'Content-Type: application/json' -d '${body}' ${location.origin}/api/v2/alerts`;
+}
+
+function quiet({ lastAlert }: BoardSnapshot): VNode {
   return h(
     "div",
     { class: "card" },
@@ -118,7 +129,7 @@ function quiet({ lastAlert }: BoardSnapshot): VNode {
       "Nothing is firing.",
       h("p", null, lastAlert ? ["The last alert was ", h("b", null, lastAlert.name), ", over ", ago(lastAlert.resolvedAt), "."] : "There has been no alert yet."),
       h("p", null, "A test alert goes the whole way to your receivers:"),
-      command(`curl -H 'Content-Type: application/json' -d '${body}' ${location.origin}/api/v2/alerts`),
+      command(testAlert()),
     ),
   );
 }
@@ -130,6 +141,7 @@ const MARKS: Partial<Record<Happening["kind"], [string, string, string]>> = {
   silenced: ["–", "", "silenced"],
   inhibited: ["–", "", "inhibited"],
   pending: ["○", "", "pending"],
+  acknowledged: ["@", "", "acknowledged"],
 };
 
 function mark({ kind, severity }: Happening): VNode {

@@ -5,13 +5,14 @@ import { expireSilence, putSilence } from "../api.ts";
 import { invalidate, live, now } from "../app.ts";
 import { type Child, h, type VNode } from "../dom.ts";
 import { exact, parse } from "../duration.ts";
+import { field } from "../form.ts";
 import { matchersFor, type Matcher, parseFilter, passes, writeMatcher } from "../matcher.ts";
 import { recall, remember } from "../memory.ts";
 import { clock, stamp } from "../moment.ts";
 import { go, route } from "../router.ts";
 import { fromPostable, postable } from "../silencing.ts";
 import { toast } from "../toast.ts";
-import { labelChips, pipelinePill, severityMark } from "../words.ts";
+import { labelChips, severityMark, standing } from "../words.ts";
 
 interface Form {
   /** URL that it was filled from. */
@@ -55,11 +56,11 @@ export function silenceForm(silence: GettableSilence | null, saved: () => void):
             void submit(state, silence, saved);
           },
         },
-        field("matchers", "Matchers", "all of them must match; a silence hides every alert that passes", input(state, "matchers", { class: "mono", placeholder: 'alertname="DeviceOverheating" site=~"north|south"' }), typeof checked === "string" && state.matchers && checked),
+        field("silence-matchers", "Matchers", "all of them must match; a silence hides every alert that passes", input(state, "matchers", { class: "mono", placeholder: 'alertname="DeviceOverheating" site=~"north|south"' }), typeof checked === "string" && state.matchers && checked),
         chips(state, checked),
-        field("duration", "For", length ? `until ${stamp(now() + length, now())}, that is ${exact(length)} from now` : "", h("div", { class: "choice" }, input(state, "duration", { class: "short mono" }), CHOICES.map((choice) => h("button", { key: choice, type: "button", class: parse(state.duration) === parse(choice) ? "on" : null, onclick: () => set(state, { duration: choice }) }, exact(parse(choice) ?? 0)))), !length && "a length of time, such as 2h or 1d12h"),
-        field("who", "Who", "kept in this browser", input(state, "who", { autocomplete: "name" }), false),
-        field("comment", "Why", "for those who wonder why it is quiet", input(state, "comment", {}), false),
+        field("silence-duration", "For", length ? `until ${stamp(now() + length, now())}, that is ${exact(length)} from now` : "", h("div", { class: "choice" }, input(state, "duration", { class: "short mono" }), CHOICES.map((choice) => h("button", { key: choice, type: "button", class: parse(state.duration) === parse(choice) ? "on" : null, onclick: () => set(state, { duration: choice }) }, exact(parse(choice) ?? 0)))), !length && "a length of time, such as 2h or 1d12h"),
+        field("silence-who", "Who", "kept in this browser", input(state, "who", { autocomplete: "name" }), false),
+        field("silence-comment", "Why", "for those who wonder why it is quiet", input(state, "comment", {}), false),
         state.problem && h("p", { class: "note bad", role: "alert" }, state.problem),
         h("div", { class: "acts" }, h("button", { type: "submit", class: "main", disabled: state.sending }, silence && !expired ? "Save" : "Silence"), silence && !expired && h("button", { type: "button", onclick: () => void end(silence, saved) }, "Expire now"), h("a", { class: "btn", href: "/silences" }, "Cancel")),
       ),
@@ -102,10 +103,6 @@ function input(state: Form, name: "matchers" | "duration" | "who" | "comment", p
   return h("input", { id: `silence-${name}`, type: "text", spellcheck: "false", value: state[name], oninput: (event: Event) => set(state, { [name]: (event.target as HTMLInputElement).value }), ...props });
 }
 
-function field(name: string, label: string, hint: string, control: VNode, problem: string | false): VNode {
-  return h("div", { class: "field", key: name }, h("label", { for: `silence-${name}` }, label), control, h("p", { class: problem ? "hint crit" : "hint" }, problem || hint));
-}
-
 /** The matchers of a text, or what is wrong with it. */
 function check(text: string): Matcher[] | string {
   const parsed = parseFilter(text);
@@ -138,7 +135,7 @@ function preview(checked: Matcher[] | string): VNode {
   const body =
     hit.length === 0
       ? h("p", { class: "note" }, typeof checked === "string" ? "Nothing: the matchers are not complete." : "Nothing yet. It will hide matching alerts that come while it lasts.")
-      : h("ul", { class: "inner" }, hit.slice(0, SHOWN).map((alert) => h("li", { key: alert.fingerprint }, h("p", null, severityMark(alert.severity), " ", h("b", null, alert.name), " ", pipelinePill(alert.pipeline)), h("div", null, labelChips(alert.labels, ["alertname", "severity"])))), hit.length > SHOWN && h("li", { key: "more" }, `and ${hit.length - SHOWN} more`));
+      : h("ul", { class: "inner" }, hit.slice(0, SHOWN).map((alert) => h("li", { key: alert.fingerprint }, h("p", null, severityMark(alert.severity), " ", h("b", null, alert.name), " ", standing(alert)), h("div", null, labelChips(alert.labels, ["alertname", "severity"])))), hit.length > SHOWN && h("li", { key: "more" }, `and ${hit.length - SHOWN} more`));
   return h("section", { class: "panel", "aria-live": "polite" }, head, h("div", { class: "card pad" }, body));
 }
 

@@ -25,7 +25,7 @@ fn retry(secs: i64) -> DeliveryOutcome {
 
 fn waiting(state: &SqliteState) -> Vec<String> {
     state
-        .read("look", |db| {
+        .read("look", |db, _| {
             let mut statement = db.prepare("SELECT id FROM delivery WHERE status = 'pending' ORDER BY id")?;
             let ids: rusqlite::Result<Vec<String>> = statement.query_map([], |row| row.get(0))?.collect();
             Ok(ids?)
@@ -72,7 +72,7 @@ fn the_next_one_is_told_without_those_that_wait_behind_it() {
 fn what_is_due_is_found_by_indexes() {
     let (_dir, state) = state();
     let plan = |query: &str| {
-        let steps = state.read("explain", |db| {
+        let steps = state.read("explain", |db, _| {
             let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {query}"))?;
             let steps: rusqlite::Result<Vec<String>> = statement.query_map([], |row| row.get(3))?.collect();
             Ok(steps?.join("; "))
@@ -80,15 +80,25 @@ fn what_is_due_is_found_by_indexes() {
         steps.unwrap()
     };
     let next = plan(
-        "SELECT max(not_before, leased_until) FROM delivery WHERE status = 'pending' AND is_head = 1
-            AND max(not_before, leased_until) > 1 ORDER BY max(not_before, leased_until) LIMIT 1",
+        "SELECT not_before, id FROM delivery WHERE status = 'pending' AND is_head = 1 AND not_before > 1
+         ORDER BY not_before",
     );
-    assert!(next.contains("delivery_by_ready_time (<expr>>?)") && !next.contains("TEMP"), "{next}");
+    assert!(next.contains("delivery_by_ready_time (not_before>?)") && !next.contains("TEMP"), "{next}");
     let due = plan(
-        "SELECT id FROM delivery WHERE status = 'pending' AND is_head = 1 AND receiver = 'a' AND integration = 0
-            AND max(not_before, leased_until) <= 5 ORDER BY max(not_before, leased_until), id LIMIT 4",
+        "SELECT not_before, id FROM delivery WHERE status = 'pending' AND is_head = 1 AND receiver = 'a'
+            AND integration = 0 AND not_before <= 5 ORDER BY not_before, id",
     );
-    assert!(due.contains("delivery_by_integration (receiver=? AND integration=? AND <expr><?)"), "{due}");
+    assert!(due.contains("delivery_by_integration (receiver=? AND integration=? AND not_before<?)"), "{due}");
+    let same = plan(
+        "SELECT integration FROM delivery WHERE status = 'pending' AND is_head = 1 AND receiver = 'a'
+            AND integration > 0 ORDER BY integration LIMIT 1",
+    );
+    assert!(same.contains("delivery_by_integration (receiver=? AND integration>?)"), "{same}");
+    let other = plan(
+        "SELECT receiver, integration FROM delivery WHERE status = 'pending' AND is_head = 1 AND receiver > 'a'
+         ORDER BY receiver, integration LIMIT 1",
+    );
+    assert!(other.contains("delivery_by_integration (receiver>?)") && !other.contains("TEMP"), "{other}");
     assert!(!due.contains("TEMP"), "{due}");
 }
 
@@ -130,13 +140,8 @@ fn a_message_that_is_given_up_is_taken_out_of_the_log() {
     state.record_flush(&record("g", 5, "1")).unwrap();
     state.record_flush(&record("other", 5, "2")).unwrap();
     let told = state.settle_delivery("1", &dead("400"), at(6)).unwrap();
-    let want = DeadDelivery {
-        group_key: "g".to_owned(),
-        receiver: "team".to_owned(),
-        integration: 0,
-        at: at(5),
-        was_told: false,
-    };
+    let want =
+        DeadDelivery { group_key: "g".to_owned(), receiver: "team".to_owned(), integration: 0, at: at(5) };
     assert_eq!(told, Some(want));
     assert_eq!(state.load().unwrap().log, [log_entry("other", 5)]);
     assert_eq!(state.settle_delivery("1", &dead("400"), at(6)).unwrap(), None, "once is enough");
@@ -152,11 +157,18 @@ fn the_log_keeps_whose_end_is_to_be_told_when_a_later_message_is_given_up() {
     };
     state.record_flush(&record(5, "1")).unwrap();
     state.settle_delivery("1", &DeliveryOutcome::Delivered(None), at(5)).unwrap();
-    state.record_flush(&record(8, "2")).unwrap();
+    let mut second = record(8, "2");
+    second.log[0].before = vec![7];
+    state.record_flush(&second).unwrap();
     let told = state.settle_delivery("2", &dead("400"), at(9)).unwrap().unwrap();
-    assert_eq!((told.at, told.was_told), (at(8), true));
-    let log = state.load().unwrap().log;
-    assert_eq!(log, [NotificationLogEntry { at: NotificationLogEntry::LOST, ..log_entry("g", 8) }]);
+    assert_eq!(told.at, at(8));
+    let left = NotificationLogEntry {
+        at: NotificationLogEntry::LOST,
+        firing: vec![7],
+        before: vec![7],
+        ..log_entry("g", 8)
+    };
+    assert_eq!(state.load().unwrap().log, [left]);
 }
 
 #[test]
@@ -193,4 +205,39 @@ fn an_outbox_of_the_first_format_is_taken_over() {
     assert_eq!(ids(&state.lease_deliveries(at(1), at(9), at_most(9)).unwrap()), ["1"]);
     state.settle_delivery("1", &DeliveryOutcome::Delivered(None), at(2)).unwrap();
     assert_eq!(ids(&state.lease_deliveries(at(2), at(9), at_most(9)).unwrap()), ["2"]);
+}
+
+#[test]
+fn what_a_fallback_is_told_counts_as_told_until_that_is_given_up_too() {
+    let (_dir, state) = state();
+    let record = FlushRecord {
+        log: vec![log_entry("g", 5)],
+        deliveries: vec![first("g", "team", "1")],
+        ..FlushRecord::default()
+    };
+    state.record_flush(&record).unwrap();
+    let mut fallback = first("g", "others", "1-fallback");
+    fallback.instead_of = Some(InsteadOf { receiver: "team".to_owned(), integration: 0 });
+    let attempt = |id: &str, outcome, instead| Attempt { id: id.to_owned(), outcome, at: at(6), instead };
+    let failed = [attempt("1", retry(60), vec![fallback.clone()])];
+    assert_eq!(state.settle_deliveries(&failed).unwrap(), []);
+    let given_up = [attempt("1", dead("410"), vec![fallback.clone()])];
+    assert_eq!(state.settle_deliveries(&given_up).unwrap(), [], "somebody else is told, once");
+    assert_eq!(state.load().unwrap().log, [log_entry("g", 5)]);
+    assert_eq!(state.lease_deliveries(at(7), at(9), at_most(9)).unwrap(), [fallback]);
+    let dead = state.settle_deliveries(&[attempt("1-fallback", dead("no"), vec![])]).unwrap();
+    assert_eq!((dead.len(), dead[0].receiver.as_str()), (1, "team"), "its own receiver is told again");
+    assert_eq!(state.load().unwrap().log, []);
+}
+
+#[test]
+fn what_waits_is_due_when_the_clock_goes_back() {
+    let (_dir, state) = state();
+    let messages = vec![first("g", "team", "1"), first("h", "team", "2")];
+    state.record_flush(&flush(messages)).unwrap();
+    const HOUR: i64 = 3600;
+    state.lease_deliveries(at(2 * HOUR), at(2 * HOUR + 45), at_most(9)).unwrap();
+    state.settle_delivery("1", &retry(2 * HOUR + 30), at(2 * HOUR + 1)).unwrap();
+    let leased = state.lease_deliveries(at(HOUR), at(HOUR + 45), at_most(9)).unwrap();
+    assert_eq!(ids(&leased), ["1"], "2 is still held");
 }
