@@ -18,6 +18,7 @@ pub use self::kinds::upstream_kinds;
 pub use self::receiver::{Integration, ReceiverConfig};
 pub use self::route::RouteConfig;
 
+mod http;
 mod inhibit;
 mod intervals;
 mod kinds;

@@ -62,7 +62,7 @@ impl SandboxedDriver {
     /// Checks a device's settings and fills in defaults: the JSON object for [`DeviceContext::config`].
     pub fn check_settings(&self, given: &Map<String, Value>) -> Result<String, Vec<SettingProblem>> {
         // Drivers declare no secrets: a description with one is refused.
-        let checked = settings::check(&self.settings, &[], given, |_, value| value.to_owned())?;
+        let checked = settings::check(&self.settings, &[], given, |found| found.value.to_owned())?;
         Ok(Value::Object(checked).to_string())
     }
 

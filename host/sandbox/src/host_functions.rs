@@ -5,9 +5,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::bindings::host::{http, log, secrets, types};
-use crate::http::{HttpError, HttpMethod, HttpRequest, HttpResponse};
-use crate::outbound::{Draft, Refused};
+use crate::http::{HttpClient, HttpError, HttpMethod, HttpRequest, HttpResponse};
+use crate::outbound::{Cleared, Draft, Refused};
 use crate::plugin_log::{LogLevel, LogLine};
+use crate::redirects::Trail;
 use crate::store::HostState;
 
 /// Longest last words that are kept for the report about a crash.
@@ -62,24 +63,46 @@ impl HostState {
             method: method(request.method),
             url: request.url,
             headers: request.headers,
-            body: request.body,
+            body: request.body.into(),
         };
-        let cleared = self.access.clear(draft).map_err(refused)?;
-        let time_left = self.ends_at.saturating_duration_since(Instant::now());
-        let request = HttpRequest {
-            method: cleared.method,
-            url: cleared.url,
-            headers: cleared.headers,
-            body: cleared.body,
-            timeout: asked.min(time_left),
-            max_response_bytes: limits.response_bytes,
-            addresses: cleared.addresses,
-        };
+        let ends_at = self.ends_at.min(Instant::now() + asked);
         let _permit =
             self.plugin.requests.acquire().await.map_err(|_| http::Error::Other("shutting down".into()))?;
-        match self.plugin.http.send(request).await {
-            Ok(response) => self.masked(response),
-            Err(error) => Err(self.failed(error)),
+        let mut trail = Trail::default();
+        let mut cleared = self.access.clear(draft.clone()).map_err(|why| self.refused(why))?;
+        loop {
+            let request = self.outgoing(&cleared, ends_at, trail.left_host);
+            let response = self.client().send(request).await.map_err(|error| self.failed(error))?;
+            let next =
+                self.access.follow_redirects.then(|| trail.next(&draft, &cleared, &response)).flatten();
+            let Some(next) = next else { return self.masked(response) };
+            let next = next.map_err(|error| self.failed(error))?;
+            cleared = self.access.clear_redirect(next, &cleared).map_err(|why| self.refused(why))?;
+        }
+    }
+
+    fn client(&self) -> &dyn HttpClient {
+        self.access.client.as_ref().unwrap_or(&self.plugin.http).as_ref()
+    }
+
+    fn outgoing(&self, cleared: &Cleared, ends_at: Instant, left_host: bool) -> HttpRequest {
+        HttpRequest {
+            method: cleared.method,
+            url: cleared.url.clone().into(),
+            headers: cleared.headers.clone(),
+            body: cleared.body.clone(),
+            timeout: ends_at.saturating_duration_since(Instant::now()),
+            max_response_bytes: self.plugin.limits.response_bytes,
+            addresses: cleared.addresses,
+            left_host,
+        }
+    }
+
+    /// A refusal without secrets: where a redirect leads is not the host's text.
+    fn refused(&self, refused: Refused) -> http::Error {
+        match refused {
+            Refused::Denied(why) => http::Error::Denied(self.access.secrets.mask(&why)),
+            Refused::Invalid(why) => http::Error::InvalidRequest(self.access.secrets.mask(&why)),
         }
     }
 
@@ -124,12 +147,5 @@ const fn method(method: http::Method) -> HttpMethod {
         http::Method::Put => HttpMethod::Put,
         http::Method::Patch => HttpMethod::Patch,
         http::Method::Delete => HttpMethod::Delete,
-    }
-}
-
-fn refused(refused: Refused) -> http::Error {
-    match refused {
-        Refused::Denied(why) => http::Error::Denied(why),
-        Refused::Invalid(why) => http::Error::InvalidRequest(why),
     }
 }

@@ -61,6 +61,9 @@ pub struct HttpRequest {
     pub max_response_bytes: usize,
     /// Which addresses may be connected to.
     pub addresses: AddressPolicy,
+    /// Whether a redirect led away from the host that the plugin asked for. What the operator configured to prove who
+    /// is asking is for that host, and must not go to another.
+    pub left_host: bool,
 }
 
 impl fmt::Debug for HttpRequest {
@@ -107,7 +110,7 @@ pub enum HttpError {
 
 /// Sends requests. Implemented by the server over its HTTP client.
 ///
-/// Must not follow redirects, must use no proxy that the operator did not ask for, and must keep to all the limits of
+/// Must not follow redirects (the sandbox does, where it may), must use no proxy that the operator did not ask for, and must keep to all the limits of
 /// the request.
 pub trait HttpClient: Send + Sync + fmt::Debug {
     /// Sends one request.

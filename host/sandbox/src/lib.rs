@@ -29,6 +29,7 @@ mod limits;
 mod outbound;
 mod plugin_log;
 mod receiver;
+mod redirects;
 mod registry;
 mod secrets;
 mod settings;
@@ -46,6 +47,7 @@ pub use registry::{
     Clock, EmbeddedPlugin, LoadError, PluginChange, PluginKind, PluginSource, PluginState, PluginStatus,
     Plugins, PluginsOptions, Unavailable,
 };
+pub use secrets::mask_secrets;
 pub use settings::{SettingInfo, SettingKind, SettingProblem};
 
 #[cfg(test)]

@@ -21,9 +21,10 @@ use crate::bindings::receiver::ReceiverPluginPre;
 use crate::bindings::receiver::exports::bellwether::receiver::receiver as wit;
 use crate::context::PluginContext;
 use crate::egress::{AllowList, OriginPattern};
+use crate::http::HttpClient;
 use crate::limits::RECEIPT_BYTES;
 use crate::outbound::Access;
-use crate::secrets::Secrets;
+use crate::secrets::{Found, Secrets};
 use crate::settings::{self, SettingInfo, SettingProblem};
 use crate::store::{self, HostState, Purpose};
 
@@ -95,14 +96,18 @@ impl ReceiverPlugin {
     pub fn configure(&self, given: &Map<String, Value>) -> Result<ConfiguredReceiver, Vec<SettingProblem>> {
         let names: Vec<&str> = self.info.templates.iter().map(|template| template.name.as_str()).collect();
         let mut secrets = Secrets::default();
-        let hold = |name: &str, value: &str| {
-            let origins = self.grants.secret_origins.iter().find(|(setting, _)| setting == name);
-            secrets.hold(name, value, origins.map(|(_, origins)| origins.clone()))
+        let hold = |found: &Found<'_>| {
+            let origins = self.grants.secret_origins.iter().find(|(setting, _)| setting == found.setting);
+            secrets.hold(found, origins.map(|(_, origins)| origins.clone()))
         };
         let checked = settings::check(&self.info.settings, &names, given, hold)?;
         let texts = self.info.templates.iter().map(|template| template_text(template, given)).collect();
-        let access =
-            Access { grants_file: self.grants.file.clone(), allowed: self.grants.allowed.clone(), secrets };
+        let access = Access {
+            grants_file: self.grants.file.clone(),
+            allowed: self.grants.allowed.clone(),
+            secrets,
+            ..Access::default()
+        };
         Ok(ConfiguredReceiver {
             plugin: self.clone(),
             config: Value::Object(checked).to_string(),
@@ -190,6 +195,16 @@ impl ConfiguredReceiver {
         &self.texts
     }
 
+    /// Itself with a client of its own for its requests, if any, and whether those follow redirects: to the origin that
+    /// answers, and to those that the plugin may reach anyway.
+    #[must_use]
+    pub fn with_client(mut self, client: Option<Arc<dyn HttpClient>>, follow_redirects: bool) -> Self {
+        let access = Arc::make_mut(&mut self.access);
+        access.client = client;
+        access.follow_redirects = follow_redirects;
+        self
+    }
+
     /// Whether it wants to be called with the receipt of the earlier message.
     pub fn updates(&self) -> bool {
         self.plugin.info.updates
@@ -202,7 +217,7 @@ impl ConfiguredReceiver {
 
     async fn check_within_budget(&self, config: &str) -> Result<(), Vec<String>> {
         let context = &self.plugin.plugin;
-        let mut store = self.store("check");
+        let mut store = self.store("check", Arc::clone(&self.access));
         let limits = context.limits.receiver;
         let checked = store::bounded(limits, async {
             let bindings = self.plugin.pre.instantiate_async(&mut store).await?;
@@ -229,7 +244,8 @@ impl ConfiguredReceiver {
         let context = &self.plugin.plugin;
         let subject = call.notification.receiver.clone();
         context.admit(&subject).map_err(|refusal| DeliveryFailure::Crashed(refusal.to_string()))?;
-        let mut store = self.store(&subject);
+        let access = self.access_now().map_err(|why| DeliveryFailure::Misconfigured(why.to_string()))?;
+        let mut store = self.store(&subject, access);
         let limits = context.limits.receiver;
         let (config, notification) = (call.config.clone(), wit_notification(call));
         let notified = store::bounded(limits, async {
@@ -252,9 +268,17 @@ impl ConfiguredReceiver {
         Err(DeliveryFailure::Crashed(text))
     }
 
-    fn store(&self, subject: &str) -> wasmtime::Store<HostState> {
+    /// What it may reach, with secrets as their files hold them now, as Alertmanager reads them for each message.
+    fn access_now(&self) -> Result<Arc<Access>, SettingProblem> {
+        Ok(match self.access.secrets.reread()? {
+            Some(secrets) => Arc::new(Access { secrets, ..(*self.access).clone() }),
+            None => Arc::clone(&self.access),
+        })
+    }
+
+    fn store(&self, subject: &str, access: Arc<Access>) -> wasmtime::Store<HostState> {
         let context = &self.plugin.plugin;
-        let purpose = Purpose { access: Arc::clone(&self.access), ..Purpose::computing(context, subject) };
+        let purpose = Purpose { access, ..Purpose::computing(context, subject) };
         let mut store = store::new_store(self.plugin.pre.engine(), context, purpose);
         store::arm(&mut store, context.limits.receiver);
         store

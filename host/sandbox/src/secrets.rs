@@ -4,6 +4,7 @@
 //! the destination was found to be allowed, and takes it out again where a response or an error repeats it.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -11,6 +12,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::egress::{self, Origin, OriginPattern};
+use crate::settings::{self, SettingProblem};
 
 /// What all placeholders begin with.
 const PREFIX: &str = "bellwether-secret-";
@@ -31,11 +33,22 @@ enum Bound {
 }
 
 /// One secret.
+#[derive(Clone)]
 pub(crate) struct Secret {
     setting: String,
     placeholder: String,
     value: String,
     bound: Bound,
+    file: Option<PathBuf>,
+}
+
+/// A secret as it was found in the settings.
+#[derive(Debug)]
+pub(crate) struct Found<'a> {
+    pub(crate) setting: &'a str,
+    pub(crate) value: &'a str,
+    /// The file that it came from, to be looked at again.
+    pub(crate) file: Option<&'a Path>,
 }
 
 impl fmt::Debug for Secret {
@@ -65,6 +78,14 @@ impl Secret {
         }
     }
 
+    /// Takes a new value. A URL goes where the new one says; nothing else changes where the secret may go.
+    fn renew(&mut self, value: String) {
+        if let (Some(own), Bound::OwnUrl(_)) = (origin_of(&value), &self.bound) {
+            self.bound = Bound::OwnUrl(own);
+        }
+        self.value = value;
+    }
+
     pub(crate) fn may_go_to(&self, origin: &Origin) -> bool {
         match &self.bound {
             Bound::OwnUrl(own) => own == origin,
@@ -74,23 +95,43 @@ impl Secret {
     }
 }
 
+/// The origin of a secret that is a whole URL.
+fn origin_of(value: &str) -> Option<Origin> {
+    Url::parse(value).ok().and_then(|url| Origin::of(&url))
+}
+
 /// All secrets of one configured receiver.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Secrets(Vec<Secret>);
 
 impl Secrets {
     /// Takes a secret and gives its placeholder. `origins` are where the operator said that it may go.
-    pub(crate) fn hold(&mut self, setting: &str, value: &str, origins: Option<Vec<OriginPattern>>) -> String {
+    pub(crate) fn hold(&mut self, found: &Found<'_>, origins: Option<Vec<OriginPattern>>) -> String {
         let placeholder = format!("{PREFIX}{}", Uuid::new_v4().simple());
-        let own_origin = Url::parse(value).ok().and_then(|url| Origin::of(&url));
-        let bound = match (own_origin, origins) {
+        let bound = match (origin_of(found.value), origins) {
             (Some(own), _) => Bound::OwnUrl(own),
             (None, Some(origins)) => Bound::Origins(origins),
             (None, None) => Bound::Anywhere,
         };
-        let (setting, value) = (setting.to_owned(), value.to_owned());
-        self.0.push(Secret { setting, placeholder: placeholder.clone(), value, bound });
+        let (setting, value) = (found.setting.to_owned(), found.value.to_owned());
+        let file = found.file.map(Path::to_owned);
+        self.0.push(Secret { setting, placeholder: placeholder.clone(), value, bound, file });
         placeholder
+    }
+
+    /// The same secrets with what their files hold now; none where nothing changed.
+    pub(crate) fn reread(&self) -> Result<Option<Self>, SettingProblem> {
+        let mut renewed = None;
+        for (at, secret) in self.0.iter().enumerate() {
+            let Some(file) = &secret.file else { continue };
+            let value = settings::text_in_file(file)
+                .map_err(|message| SettingProblem { setting: Some(secret.setting.clone()), message })?;
+            if value != secret.value {
+                let all: &mut Self = renewed.get_or_insert_with(|| self.clone());
+                all.0[at].renew(value);
+            }
+        }
+        Ok(renewed)
     }
 
     pub(crate) fn iter(&self) -> std::slice::Iter<'_, Secret> {
@@ -112,8 +153,7 @@ impl Secrets {
 
     /// The bytes without any secret in them.
     pub(crate) fn mask_bytes(&self, bytes: &[u8]) -> Vec<u8> {
-        let mask = |bytes: Vec<u8>, value: &str| replace_bytes(&bytes, value.as_bytes(), MASK.as_bytes());
-        self.masked_values().fold(bytes.to_vec(), mask)
+        mask_secrets(bytes, self.masked_values())
     }
 
     fn masked_values(&self) -> impl Iterator<Item = &str> {
@@ -122,6 +162,12 @@ impl Secrets {
             .map(|secret| secret.value.trim_end_matches('/'))
             .filter(|value| value.len() >= MIN_MASKED_BYTES)
     }
+}
+
+/// Bytes without the secrets in them, but for those that are so short that they would be found everywhere.
+pub fn mask_secrets<'a>(bytes: &[u8], secrets: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
+    let long = secrets.into_iter().filter(|secret| secret.len() >= MIN_MASKED_BYTES);
+    long.fold(bytes.to_vec(), |bytes, secret| replace_bytes(&bytes, secret.as_bytes(), MASK.as_bytes()))
 }
 
 /// Replaces each occurrence of `from`.
@@ -149,10 +195,15 @@ pub(crate) fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
 
+    fn found<'a>(setting: &'a str, value: &'a str) -> Found<'a> {
+        Found { setting, value, file: None }
+    }
+
     #[test]
     fn placeholders_tell_nothing_and_differ() {
         let mut secrets = Secrets::default();
-        let (a, b) = (secrets.hold("a", "hunter22", None), secrets.hold("b", "hunter22", None));
+        let (a, b) =
+            (secrets.hold(&found("a", "hunter22"), None), secrets.hold(&found("b", "hunter22"), None));
         assert!(a != b && !a.contains("hunter22"));
         assert!(!format!("{secrets:?}").contains("hunter22"));
     }
@@ -160,7 +211,7 @@ mod tests {
     #[test]
     fn masks_what_repeats_a_secret() {
         let mut secrets = Secrets::default();
-        secrets.hold("url", "https://hooks.example/T1/", None);
+        secrets.hold(&found("url", "https://hooks.example/T1/"), None);
         assert_eq!(
             secrets.mask("cannot reach https://hooks.example/T1/: refused"),
             "cannot reach [secret]/: refused"
@@ -171,10 +222,27 @@ mod tests {
     #[test]
     fn signs_without_showing_the_key() {
         let mut secrets = Secrets::default();
-        let placeholder = secrets.hold("key", "key", None);
+        let placeholder = secrets.hold(&found("key", "key"), None);
         let mac = secrets.hmac_sha256(&placeholder, b"The quick brown fox jumps over the lazy dog").unwrap();
         let hex: String = mac.iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(hex, "f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8");
         assert_eq!(secrets.hmac_sha256("bellwether-secret-0", b""), None);
+    }
+
+    #[test]
+    fn a_file_is_read_again_under_the_same_placeholder() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "https://hooks.example/1\n").unwrap();
+        let mut secrets = Secrets::default();
+        let first = Found { setting: "url", value: "https://hooks.example/1", file: Some(file.path()) };
+        let placeholder = secrets.hold(&first, None);
+        assert!(secrets.reread().unwrap().is_none(), "nothing changed");
+        std::fs::write(file.path(), "https://other.example/2\n").unwrap();
+        let renewed = secrets.reread().unwrap().unwrap();
+        let secret = renewed.iter().next().unwrap();
+        assert_eq!((secret.placeholder(), secret.value()), (&*placeholder, "https://other.example/2"));
+        assert_eq!(secret.own_origin().unwrap().to_string(), "https://other.example");
+        drop(file);
+        assert!(secrets.reread().unwrap_err().to_string().starts_with("url: cannot read "));
     }
 }

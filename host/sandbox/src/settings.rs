@@ -8,6 +8,8 @@ use bellwether_model::yaml::did_you_mean;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::secrets::Found;
+
 /// A secret's file is not longer.
 const MAX_SECRET_FILE_BYTES: u64 = 64 << 10;
 /// Ending of the setting that names a file with the value of a secret, as Alertmanager has it: `api_url_file`.
@@ -36,6 +38,11 @@ pub enum SettingKind {
 }
 
 impl SettingKind {
+    /// Whether the value may be in a file as well. Alertmanager has such settings for secrets, and for `chat_id`.
+    const fn may_be_in_file(self) -> bool {
+        matches!(self, Self::Secret | Self::Text | Self::Integer)
+    }
+
     const fn in_words(self) -> &'static str {
         match self {
             Self::Text | Self::Secret => "a text",
@@ -80,7 +87,7 @@ pub(crate) fn check(
     declared: &[SettingInfo],
     elsewhere: &[&str],
     given: &Map<String, Value>,
-    mut hold: impl FnMut(&str, &str) -> String,
+    mut hold: impl FnMut(&Found<'_>) -> String,
 ) -> Result<Map<String, Value>, Vec<SettingProblem>> {
     let mut problems = unknown_settings(declared, elsewhere, given);
     let mut checked = Map::new();
@@ -88,7 +95,9 @@ pub(crate) fn check(
         match value_of(setting, given) {
             Ok(None) => {}
             Ok(Some(Value::String(secret))) if setting.kind == SettingKind::Secret => {
-                checked.insert(setting.name.clone(), hold(&setting.name, &secret).into());
+                let file = given.get(&file_key(&setting.name)).and_then(Value::as_str).map(Path::new);
+                let found = Found { setting: &setting.name, value: &secret, file };
+                checked.insert(setting.name.clone(), hold(&found).into());
             }
             Ok(Some(value)) => {
                 checked.insert(setting.name.clone(), value);
@@ -115,24 +124,36 @@ fn value_is_millis(value: &Value) -> bool {
 
 fn value_of(setting: &SettingInfo, given: &Map<String, Value>) -> Result<Option<Value>, String> {
     let present = |name: &str| given.get(name).filter(|value| !value.is_null());
-    if setting.kind == SettingKind::Secret {
-        let file = present(&format!("{}{FILE_SUFFIX}", setting.name));
-        return match (present(&setting.name), file) {
-            (Some(_), Some(_)) => Err(format!("given twice, as itself and as {}{FILE_SUFFIX}", setting.name)),
-            (None, Some(Value::String(path))) => {
-                secret_in_file(Path::new(path)).map(|text| Some(text.into()))
-            }
-            (None, Some(other)) => Err(format!("{}{FILE_SUFFIX} must be a path, not {other}", setting.name)),
-            (Some(Value::String(text)), None) if text.is_empty() && setting.required => {
-                Err("is empty".into())
-            }
-            (Some(value), None) => converted(setting.kind, value).map(Some),
-            (None, None) => missing(setting),
-        };
+    let file_key = file_key(&setting.name);
+    let file = present(&file_key).filter(|_| setting.kind.may_be_in_file());
+    match (present(&setting.name), file) {
+        (Some(_), Some(_)) => Err(format!("given twice, as itself and as {file_key}")),
+        (None, Some(Value::String(path))) => {
+            text_in_file(Path::new(path)).and_then(|text| from_file(setting.kind, text, path)).map(Some)
+        }
+        (None, Some(other)) => Err(format!("{file_key} must be a path, not {other}")),
+        (Some(Value::String(text)), None)
+            if text.is_empty() && setting.required && setting.kind == SettingKind::Secret =>
+        {
+            Err("is empty".into())
+        }
+        (Some(value), None) => converted(setting.kind, value).map(Some),
+        (None, None) => missing(setting),
     }
-    match present(&setting.name) {
-        Some(value) => converted(setting.kind, value).map(Some),
-        None => missing(setting),
+}
+
+/// What the setting is called that names a file with the value.
+fn file_key(name: &str) -> String {
+    format!("{name}{FILE_SUFFIX}")
+}
+
+/// The value that a file holds, which may be a secret and stays out of the message.
+fn from_file(kind: SettingKind, text: String, path: &str) -> Result<Value, String> {
+    match kind {
+        SettingKind::Integer => {
+            text.parse::<i64>().map(Value::from).map_err(|_| format!("{path} holds no whole number"))
+        }
+        _ => Ok(text.into()),
     }
 }
 
@@ -174,7 +195,8 @@ fn duration_in_millis(text: &str) -> Result<Value, String> {
         .ok_or_else(|| format!("must be a duration such as 30s, at most 49 days, not {text:?}"))
 }
 
-fn secret_in_file(path: &Path) -> Result<String, String> {
+/// What a file holds, without white space around it, as Alertmanager takes it.
+pub(crate) fn text_in_file(path: &Path) -> Result<String, String> {
     let read = || {
         let length = fs::metadata(path)?.len();
         if length > MAX_SECRET_FILE_BYTES {
@@ -183,7 +205,7 @@ fn secret_in_file(path: &Path) -> Result<String, String> {
         fs::read_to_string(path)
     };
     let text = read().map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+    Ok(text.trim().to_owned())
 }
 
 fn unknown_settings(
@@ -195,10 +217,15 @@ fn unknown_settings(
     for setting in declared {
         known.push(setting.name.clone());
         if setting.kind == SettingKind::Secret {
-            known.push(format!("{}{FILE_SUFFIX}", setting.name));
+            known.push(file_key(&setting.name));
         }
     }
-    let unknown = given.keys().filter(|name| !known.contains(name));
+    // Not among the names to choose from: hardly any plugin means it.
+    let in_file = |name: &str| {
+        let named = name.strip_suffix(FILE_SUFFIX);
+        declared.iter().any(|setting| setting.kind.may_be_in_file() && Some(&*setting.name) == named)
+    };
+    let unknown = given.keys().filter(|name| !known.contains(name) && !in_file(name));
     unknown
         .map(|name| SettingProblem { setting: Some(name.clone()), message: unknown_message(name, &known) })
         .collect()
@@ -232,9 +259,12 @@ mod tests {
 
     fn run(given: Value) -> Result<Value, Vec<String>> {
         let Value::Object(given) = given else { panic!("an object") };
-        check(&declared(), &["title"], &given, |name, value| format!("<{name}:{}>", value.len()))
-            .map(Value::Object)
-            .map_err(|problems| problems.iter().map(ToString::to_string).collect())
+        check(&declared(), &["title"], &given, |found| {
+            assert_eq!(found.file.is_some(), given.contains_key("url_file"));
+            format!("<{}:{}>", found.setting, found.value.len())
+        })
+        .map(Value::Object)
+        .map_err(|problems| problems.iter().map(ToString::to_string).collect())
     }
 
     #[test]
@@ -272,5 +302,18 @@ mod tests {
         assert!(
             run(json!({"url_file": "/no/such"})).unwrap_err()[0].starts_with("url: cannot read /no/such")
         );
+    }
+
+    #[test]
+    fn takes_texts_and_numbers_from_files_too() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), " -100123\n").unwrap();
+        let got = run(json!({"url": "x", "count_file": file.path(), "name_file": file.path()})).unwrap();
+        assert_eq!((&got["count"], &got["name"]), (&json!(-100_123), &json!("-100123")));
+        fs::write(file.path(), "hunter22").unwrap();
+        let wrong = run(json!({"url": "x", "count_file": file.path()})).unwrap_err();
+        assert!(wrong[0].ends_with("holds no whole number") && !wrong[0].contains("hunter22"), "{wrong:?}");
+        let no_file = run(json!({"url": "x", "timeout_file": file.path()})).unwrap_err();
+        assert!(no_file[0].starts_with("timeout_file: unknown setting"), "{no_file:?}");
     }
 }

@@ -2,6 +2,7 @@
 
 mod first_party;
 mod hostile;
+mod redirects;
 mod registry;
 
 use std::path::{Path, PathBuf};

@@ -2,14 +2,17 @@
 
 pub mod email;
 mod failing;
+mod files;
 pub mod inbox;
 mod ledger;
 mod outcome;
 mod receivers;
+mod requests;
 #[cfg(test)]
 mod samples;
 mod worker;
 
+pub use files::unreadable as unreadable_files;
 pub use ledger::{Delivered, Ledger, LedgerEntry};
 pub use receivers::{ConfiguredReceivers, NATIVE_KINDS, NativeReceivers, Sender};
 pub use worker::{DeliveryDeps, alert_routing, run, tell_routing};

@@ -375,8 +375,9 @@ async fn build_receivers(
 ) -> anyhow::Result<ConfiguredReceivers> {
     let templates = config::load_templates(configuration)?;
     let mut notes = Vec::new();
+    let (alerting, folder) = (&configuration.alerting, &configuration.alerting_folder);
     let receivers =
-        ConfiguredReceivers::build(&configuration.alerting, templates, natives, plugins, &mut notes).await;
+        ConfiguredReceivers::build(alerting, folder, templates, natives, plugins, &mut notes).await;
     configuration.notes.extend(notes);
     configuration.notes.extend(plugins::device_problems(plugins, &configuration.devices));
     Ok(receivers)

@@ -1,7 +1,22 @@
 //! Requests of plugins: sent as they are, within their limits, to the addresses that are allowed.
 //!
 //! Whether a plugin may reach a host was decided before (`bellwether_sandbox::egress`); here the address behind the
-//! name is checked, on the very addresses that are then connected to.
+//! name is checked, on the very addresses that are then connected to. An integration whose `http_config` asks for more
+//! has a [`ConfiguredHttpClient`] of its own, which puts in what the operator configured: no plugin sees it.
+
+mod authorization;
+mod configured;
+mod oauth2;
+mod proxy;
+mod secret;
+mod settings;
+mod tls;
+mod transport;
+
+pub use self::configured::ConfiguredHttpClient;
+pub use self::secret::{Secret, SecretError};
+pub use self::settings::HttpSettings;
+pub use self::tls::{TlsConfig, TlsMaterial, TlsSettings};
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -29,50 +44,52 @@ pub struct PluginHttpClient {
 impl PluginHttpClient {
     /// A client without proxy, redirects or cookies.
     pub fn new() -> reqwest::Result<Self> {
-        let builder = || {
-            reqwest::Client::builder()
-                .redirect(Policy::none())
-                .no_proxy()
-                .connect_timeout(CONNECT_TIMEOUT)
-                .pool_max_idle_per_host(MAX_IDLE_PER_HOST)
-                .user_agent(concat!("bellwether/", env!("CARGO_PKG_VERSION")))
-        };
+        let builder = || base().no_proxy();
         Ok(Self {
             any: builder().build()?,
-            public_only: builder().dns_resolver(Arc::new(PublicOnly)).build()?,
+            public_only: builder().dns_resolver(Arc::new(PublicOnly::default())).build()?,
         })
-    }
-
-    async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let url: reqwest::Url = request
-            .url
-            .parse()
-            .map_err(|_| HttpError::InvalidRequest("the URL cannot be read".to_owned()))?;
-        let client = match request.addresses {
-            AddressPolicy::Any => &self.any,
-            AddressPolicy::PublicOnly => {
-                refuse_private_literal(&url)?;
-                &self.public_only
-            }
-        };
-        let mut builder =
-            client.request(method(request.method), url).timeout(request.timeout).body(request.body);
-        for (name, value) in &request.headers {
-            builder = builder.header(name, value);
-        }
-        let mut response = builder.send().await.map_err(|error| translate(&error))?;
-        let body = read_limited(&mut response, request.max_response_bytes).await?;
-        let headers = response.headers().iter();
-        let headers =
-            headers.filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
-        Ok(HttpResponse { status: response.status().as_u16(), headers: headers.collect(), body })
     }
 }
 
 impl HttpClient for PluginHttpClient {
     fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, HttpError>> {
-        Box::pin(self.exchange(request))
+        Box::pin(async move {
+            let client = match request.addresses {
+                AddressPolicy::Any => &self.any,
+                AddressPolicy::PublicOnly => &self.public_only,
+            };
+            exchange(client, request).await
+        })
     }
+}
+
+/// What all clients of plugins have in common.
+fn base() -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .redirect(Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_max_idle_per_host(MAX_IDLE_PER_HOST)
+        .user_agent(concat!("bellwether/", env!("CARGO_PKG_VERSION")))
+}
+
+/// One request and its response, within the limits of the request.
+async fn exchange(client: &reqwest::Client, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+    let url: reqwest::Url =
+        request.url.parse().map_err(|_| HttpError::InvalidRequest("the URL cannot be read".to_owned()))?;
+    if request.addresses == AddressPolicy::PublicOnly {
+        refuse_private_literal(&url)?;
+    }
+    let mut builder = client.request(method(request.method), url).timeout(request.timeout).body(request.body);
+    for (name, value) in &request.headers {
+        builder = builder.header(name, value);
+    }
+    let mut response = builder.send().await.map_err(|error| translate(&error))?;
+    let body = read_limited(&mut response, request.max_response_bytes).await?;
+    let headers = response.headers().iter();
+    let headers =
+        headers.filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
+    Ok(HttpResponse { status: response.status().as_u16(), headers: headers.collect(), body })
 }
 
 const fn method(method: HttpMethod) -> reqwest::Method {
@@ -122,19 +139,26 @@ fn translate(error: &reqwest::Error) -> HttpError {
 }
 
 /// Resolves names to public addresses only.
-#[derive(Debug)]
-struct PublicOnly;
+#[derive(Debug, Default)]
+struct PublicOnly {
+    /// Names of proxies, which are the operator's own choice, wherever they are.
+    except: Vec<String>,
+}
 
 impl Resolve for PublicOnly {
     fn resolve(&self, name: Name) -> Resolving {
+        let is_excepted = self.except.iter().any(|host| host.eq_ignore_ascii_case(name.as_str()));
         Box::pin(async move {
             let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let public: Vec<SocketAddr> =
-                found.into_iter().filter(|address| is_public(address.ip())).collect();
-            if public.is_empty() {
+            let allowed = found.into_iter().filter(|address| is_excepted || is_public(address.ip()));
+            let allowed: Vec<SocketAddr> = allowed.collect();
+            if allowed.is_empty() {
                 return Err(format!("{} stands for no public address", name.as_str()).into());
             }
-            Ok(Box::new(public.into_iter()) as Addrs)
+            Ok(Box::new(allowed.into_iter()) as Addrs)
         })
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -7,7 +7,7 @@ use self::settings::{
     DISCORD, EMAIL, INCIDENTIO, JIRA, MATTERMOST, MSTEAMS, MSTEAMSV2, OPSGENIE, PAGERDUTY, PUSHOVER,
     ROCKETCHAT, SLACK, SNS, TELEGRAM, VICTOROPS, WEBEX, WEBHOOK, WECHAT,
 };
-pub(crate) use self::settings::{EVENT_RECORDER, GLOBAL, TRACING};
+pub(crate) use self::settings::{EVENT_RECORDER, GLOBAL, HTTP_CONFIG, TRACING};
 use super::schema::Field;
 
 /// One of Alertmanager's integrations.

@@ -8,16 +8,17 @@ use std::collections::BTreeMap;
 use bellwether_model::yaml::{Location, YamlError, did_you_mean};
 use serde_json::{Map, Value as Json};
 
+pub(super) use self::details::check_global_slack;
 use super::Note;
 use super::kinds::{self, KINDS, KindSpec, Rule};
 use super::node::{Entry, Node, Source};
 use super::read::{Section, boolean, list, plain_map, text};
 use super::schema::take_fields;
 
+mod details;
+
 /// What ends the key of an integration's list.
 const CONFIGS_SUFFIX: &str = "_configs";
-/// The address that wants a bot token instead of being secret itself.
-const SLACK_POST_MESSAGE: &str = "https://slack.com/api/chat.postMessage";
 
 /// Somebody who can be told.
 #[derive(Debug, Clone, PartialEq)]
@@ -157,7 +158,7 @@ fn read_list(
     for item in list(context.source, &entry.key, entry.node)? {
         let integration = match spec {
             Some(spec) => read_upstream(context, spec, item)?,
-            None => read_plugin(context.source, &kind, item)?,
+            None => read_plugin(context, &kind, item)?,
         };
         integrations.push(integration);
     }
@@ -172,13 +173,16 @@ fn note_plugin(context: &mut Context<'_, '_>, kind: &str, place: &Location) {
     context.notes.push(Note { line: place.line(), message });
 }
 
-/// Settings of a plugin are taken as they are.
-fn read_plugin(source: Source<'_>, kind: &str, node: Node) -> Result<Integration, YamlError> {
+/// Settings of a plugin are taken as they are, but for those of the requests that the host sends for it.
+fn read_plugin(context: &Context<'_, '_>, kind: &str, node: Node) -> Result<Integration, YamlError> {
+    let source = context.source;
     let line = node.place.line();
     let mut section = Section::new(source, "plugin settings", node)?;
     let send_resolved = section.bool("send_resolved")?.unwrap_or(true);
+    let mut settings = take_fields(source, &[kinds::HTTP_CONFIG], &mut section)?;
     let rest = section.take_where(|_| true);
-    let settings = rest.into_iter().map(|entry| (entry.key, super::schema::to_json(entry.node))).collect();
+    settings.extend(rest.into_iter().map(|entry| (entry.key, super::schema::to_json(entry.node))));
+    fill_http_from_global(context.global, &mut settings);
     Ok(Integration { kind: kind.to_owned(), send_resolved, settings, line })
 }
 
@@ -199,10 +203,10 @@ fn read_upstream(
     aliases.apply(&mut settings);
     fill_from_global(spec, context.global, &mut settings);
     if spec.name == "slack" {
-        slack_address(source, &place, context.global, &mut settings)?;
+        details::slack_address(source, &place, context.global, &mut settings)?;
     }
     check_rules(source, &place, spec.rules, &settings)?;
-    check_details(source, &place, spec.name, &settings)?;
+    details::check(source, &place, spec.name, &settings)?;
     Ok(Integration {
         kind: spec.name.to_owned(),
         send_resolved: send_resolved.unwrap_or(spec.send_resolved),
@@ -252,8 +256,11 @@ impl Aliases {
 
 fn fill_from_global(spec: &KindSpec, global: &Map<String, Json>, settings: &mut Map<String, Json>) {
     let has_http = spec.fields.iter().any(|field| field.name == "http_config");
-    if let Some(http) = global.get("http_config").filter(|_| has_http) {
-        settings.entry("http_config").or_insert_with(|| http.clone());
+    if has_http {
+        fill_http_from_global(global, settings);
+    }
+    if spec.name == "msteamsv2" {
+        fill_proxy_from_global(global, settings);
     }
     for group in spec.from_global {
         // A `false` that is written down is an answer.
@@ -266,6 +273,23 @@ fn fill_from_global(spec: &KindSpec, global: &Map<String, Json>, settings: &mut 
                 settings.insert((*own).to_owned(), value.clone());
             }
         }
+    }
+}
+
+/// An integration's own `http_config` replaces the global one whole.
+fn fill_http_from_global(global: &Map<String, Json>, settings: &mut Map<String, Json>) {
+    if let Some(http) = global.get("http_config") {
+        settings.entry("http_config").or_insert_with(|| http.clone());
+    }
+}
+
+/// The one kind whose own `http_config` leaves the global proxy in place.
+fn fill_proxy_from_global(global: &Map<String, Json>, settings: &mut Map<String, Json>) {
+    let proxy = global.get("http_config").and_then(|http| http.get("proxy_url"));
+    if let (Some(proxy), Some(Json::Object(own))) = (proxy, settings.get_mut("http_config"))
+        && !is_set(own, "proxy_from_environment")
+    {
+        own.entry("proxy_url").or_insert_with(|| proxy.clone());
     }
 }
 
@@ -316,132 +340,4 @@ fn check_word(
         }
         _ => Ok(()),
     }
-}
-
-/// The global address or the global token, whichever the file gives; a token of the integration itself goes first.
-fn slack_address(
-    source: Source<'_>,
-    place: &Location,
-    global: &Map<String, Json>,
-    settings: &mut Map<String, Json>,
-) -> Result<(), YamlError> {
-    let copy = |own: &str, from: &str, settings: &mut Map<String, Json>| {
-        if let Some(value) = global.get(from) {
-            settings.insert(own.to_owned(), value.clone());
-        }
-    };
-    if !is_set(settings, "app_url") {
-        copy("app_url", "slack_app_url", settings);
-    }
-    let address = |s: &Map<String, Json>| is_set(s, "api_url") || is_set(s, "api_url_file");
-    let token = |s: &Map<String, Json>| is_set(s, "app_token") || is_set(s, "app_token_file");
-    let has_credentials = settings.get("http_config").is_some_and(|http| http.get("authorization").is_some());
-    if !address(settings) && !token(settings) {
-        if has_credentials || !(is_set(global, "slack_app_token") || is_set(global, "slack_app_token_file")) {
-            copy("api_url", "slack_api_url", settings);
-            copy("api_url_file", "slack_api_url_file", settings);
-        } else {
-            copy("app_token", "slack_app_token", settings);
-            copy("app_token_file", "slack_app_token_file", settings);
-        }
-    }
-    if !address(settings) && !token(settings) {
-        let error = source.error(place, "no Slack API URL nor App token set either inline or in a file");
-        return Err(error.with_hint("set `api_url` here or `slack_api_url` in `global:`"));
-    }
-    let posts =
-        !address(settings) || settings.get("api_url").and_then(Json::as_str) == Some(SLACK_POST_MESSAGE);
-    if is_set(settings, "update_message") && !posts {
-        let message = format!(
-            "update_message can only be used with bot tokens. api_url must be set to {SLACK_POST_MESSAGE}"
-        );
-        return Err(source.error(place, message).with_hint("remove `update_message`, or use a bot token"));
-    }
-    Ok(())
-}
-
-/// Global settings of Slack that exclude each other.
-pub(super) fn check_global_slack(
-    source: Source<'_>,
-    place: &Location,
-    global: &Map<String, Json>,
-) -> Result<(), YamlError> {
-    let token = is_set(global, "slack_app_token") || is_set(global, "slack_app_token_file");
-    let url = global.get("slack_api_url").and_then(Json::as_str).is_some_and(|url| url != SLACK_POST_MESSAGE);
-    if token && (url || is_set(global, "slack_api_url_file")) {
-        let message = "at most one of slack_app_token/slack_app_token_file & slack_api_url/slack_api_url_file \
-                       must be configured";
-        return Err(source.error(place, message).with_hint("remove one of them from `global:`"));
-    }
-    Ok(())
-}
-
-/// What the tables cannot say.
-fn check_details(
-    source: Source<'_>,
-    place: &Location,
-    kind: &str,
-    settings: &Map<String, Json>,
-) -> Result<(), YamlError> {
-    match kind {
-        "email" => check_headers(source, place, settings),
-        "webex" if settings.get("http_config").is_none_or(|http| http.get("authorization").is_none()) => {
-            let error = source.error(place, "missing webex_configs.http_config.authorization");
-            Err(error.with_hint("give the bot's token there"))
-        }
-        "opsgenie" => check_responders(source, place, settings),
-        "sns" => check_sigv4(source, place, settings),
-        _ => Ok(()),
-    }
-}
-
-fn check_headers(
-    source: Source<'_>,
-    place: &Location,
-    settings: &Map<String, Json>,
-) -> Result<(), YamlError> {
-    let Some(Json::Object(headers)) = settings.get("headers") else {
-        return Ok(());
-    };
-    let mut seen = std::collections::HashSet::new();
-    for name in headers.keys() {
-        if !seen.insert(name.to_ascii_lowercase()) {
-            return Err(source.error(place, format!("duplicate header {name:?} in email config")));
-        }
-    }
-    Ok(())
-}
-
-fn check_responders(
-    source: Source<'_>,
-    place: &Location,
-    settings: &Map<String, Json>,
-) -> Result<(), YamlError> {
-    let responders = settings.get("responders").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
-    for responder in responders.iter().filter_map(Json::as_object) {
-        if !["id", "name", "username"].iter().any(|key| is_set(responder, key)) {
-            let error = source
-                .error(place, "opsgenie_config responder must have at least one of id, username or name");
-            return Err(error.with_hint("name the responder"));
-        }
-        let kind = responder.get("type").and_then(Json::as_str).unwrap_or("").to_ascii_lowercase();
-        let is_template = kind.contains("{{");
-        if !is_template && !["team", "teams", "user", "escalation", "schedule"].contains(&kind.as_str()) {
-            let error = source.error(place, format!("opsgenie_config responder type {kind:?} is unknown"));
-            return Err(error.with_hint("use team, teams, user, escalation or schedule"));
-        }
-    }
-    Ok(())
-}
-
-fn check_sigv4(source: Source<'_>, place: &Location, settings: &Map<String, Json>) -> Result<(), YamlError> {
-    let Some(Json::Object(sigv4)) = settings.get("sigv4") else {
-        return Ok(());
-    };
-    if is_set(sigv4, "access_key") == is_set(sigv4, "secret_key") {
-        return Ok(());
-    }
-    let message =
-        "must provide a AWS SigV4 Access key and Secret Key if credentials are specified in the SNS config";
-    Err(source.error(place, message).with_hint("give both keys, or neither"))
 }

@@ -6,8 +6,9 @@
 use serde_json::{Map, Value as Json};
 
 use bellwether_model::duration::PrometheusDuration;
-use bellwether_model::yaml::YamlError;
+use bellwether_model::yaml::{Location, YamlError};
 
+use super::http::Check;
 use super::node::{Entry, Node, Plain, Source, Value};
 use super::read::{Section, boolean, go_duration, integer, list, prometheus_duration, text, text_map};
 
@@ -42,14 +43,18 @@ pub(crate) enum Kind {
     TextMap,
     /// Names to texts, the values masked when printed.
     SecretMap,
+    /// An address with the password inside masked when printed.
+    ProxyUrl,
     /// Names of HTTP headers to their values, masked when printed.
-    Headers,
+    Headers(Check),
     /// Names to anything.
     AnyMap,
     /// Anything.
     Any,
     /// A mapping with its own settings.
     Object(&'static [Field]),
+    /// A mapping with its own settings, which depend on each other.
+    Checked(&'static [Field], Check),
     /// A list of such mappings.
     Objects(&'static [Field]),
     /// A mapping, or a text that stands for its setting `template`.
@@ -100,7 +105,9 @@ pub(crate) fn take_fields(
 
 fn read_value(source: Source<'_>, name: &'static str, kind: Kind, node: Node) -> Result<Json, YamlError> {
     Ok(match kind {
-        Kind::Text | Kind::Secret | Kind::SecretTemplateUrl => Json::String(text(source, name, node)?.value),
+        Kind::Text | Kind::Secret | Kind::SecretTemplateUrl | Kind::ProxyUrl => {
+            Json::String(text(source, name, node)?.value)
+        }
         Kind::Url | Kind::SecretUrl => Json::String(checked_url(source, name, node)?),
         Kind::HostPort => Json::String(checked_host_port(source, name, node)?),
         Kind::Bool => Json::Bool(boolean(source, name, &node)?),
@@ -123,10 +130,22 @@ fn read_value(source: Source<'_>, name: &'static str, kind: Kind, node: Node) ->
             let pairs = text_map(source, name, node)?;
             pairs.into_iter().map(|(key, value)| (key.value, value.unwrap_or_default())).collect()
         }
-        Kind::AnyMap | Kind::Headers if matches!(node.value, Value::Map(_)) => to_json(node),
-        Kind::AnyMap | Kind::Headers => Json::Object(read_object(source, name, &[], node)?),
+        Kind::Headers(check) => {
+            let place = node.place;
+            let headers = read_value(source, name, Kind::AnyMap, node)?;
+            checked(source, &place, headers.as_object(), check)?;
+            headers
+        }
+        Kind::AnyMap if matches!(node.value, Value::Map(_)) => to_json(node),
+        Kind::AnyMap => Json::Object(read_object(source, name, &[], node)?),
         Kind::Any => to_json(node),
         Kind::Object(fields) => Json::Object(read_object(source, name, fields, node)?),
+        Kind::Checked(fields, check) => {
+            let place = node.place;
+            let read = read_object(source, name, fields, node)?;
+            checked(source, &place, Some(&read), check)?;
+            Json::Object(read)
+        }
         Kind::Objects(fields) => {
             let items = list(source, name, node)?.into_iter();
             let read = items.map(|item| Ok(Json::Object(read_object(source, name, fields, item)?)));
@@ -138,6 +157,16 @@ fn read_value(source: Source<'_>, name: &'static str, kind: Kind, node: Node) ->
         }
         Kind::TextOrObject(fields) => Json::Object(read_object(source, name, fields, node)?),
     })
+}
+
+fn checked(
+    source: Source<'_>,
+    place: &Location,
+    read: Option<&Map<String, Json>>,
+    check: Check,
+) -> Result<(), YamlError> {
+    let verdict = read.map_or(Ok(()), check);
+    verdict.map_err(|wrong| source.error(place, wrong.message).with_hint(wrong.hint))
 }
 
 fn float(source: Source<'_>, name: &'static str, node: &Node) -> Result<Json, YamlError> {
@@ -214,8 +243,11 @@ fn mask_value(kind: Kind, value: &mut Json) {
         (Kind::SecretMap, Json::Object(map)) => {
             map.values_mut().for_each(|value| *value = Json::String("<secret>".to_owned()));
         }
-        (Kind::Headers, Json::Object(headers)) => headers.values_mut().for_each(mask_header),
-        (Kind::Object(fields) | Kind::TextOrObject(fields), Json::Object(map)) => mask(fields, map),
+        (Kind::ProxyUrl, Json::String(text)) => *text = without_password(text),
+        (Kind::Headers(_), Json::Object(headers)) => headers.values_mut().for_each(mask_header),
+        (Kind::Object(fields) | Kind::Checked(fields, _) | Kind::TextOrObject(fields), Json::Object(map)) => {
+            mask(fields, map);
+        }
         (Kind::Objects(fields), Json::Array(items)) => {
             items.iter_mut().filter_map(Json::as_object_mut).for_each(|map| mask(fields, map));
         }
@@ -235,6 +267,18 @@ fn masked_url(url: &str) -> String {
         }
         _ => "<secret>".to_owned(),
     }
+}
+
+/// A URL whose password is replaced in the way of Alertmanager, which has to be able to read it again.
+fn without_password(url: &str) -> String {
+    let parts = || {
+        let (scheme, rest) = url.split_once("://")?;
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (user_info, host) = rest[..end].rsplit_once('@')?;
+        let (user, _) = user_info.split_once(':')?;
+        Some(format!("{scheme}://{user}:xxxxx@{host}{}", &rest[end..]))
+    };
+    parts().unwrap_or_else(|| url.to_owned())
 }
 
 /// A header is a list of secrets, or a mapping that has one beside values and files.

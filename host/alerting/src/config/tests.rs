@@ -1,5 +1,6 @@
 //! What loads, what is refused and how that is said.
 
+mod http;
 mod upstream;
 
 use super::*;

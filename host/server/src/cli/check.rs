@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 use super::{FeatureArgs, Outcome, print_lines};
 use crate::clock::Clock;
 use crate::config::{self, ConfigErrors, Origin, PromqlFlags, PromqlSettings, RuleFiles, Sources};
-use crate::delivery::NATIVE_KINDS;
+use crate::delivery::{NATIVE_KINDS, unreadable_files};
 use crate::plugins;
 
 /// Interval of groups that name none, as `promtool check rules` takes it.
@@ -167,7 +167,8 @@ fn check_alertmanager(file: &Path, plugins: &Path) -> Verdict {
         format!("{} receivers", alerting.receivers.len()),
         format!("{} templates", alerting.templates.len()),
     ];
-    found.extend(loaded.notes.iter().map(|note| format!("note: {note}")));
+    let unreadable = unreadable_files(alerting, &loaded.alerting_folder);
+    found.extend(loaded.notes.iter().chain(&unreadable).map(|note| format!("note: {note}")));
     Ok(found)
 }
 

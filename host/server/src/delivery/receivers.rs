@@ -1,9 +1,10 @@
 //! Receivers as configured: each integration with who carries its messages, its settings and its texts.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
-use bellwether_alerting::config::{Config, Integration, ReceiverConfig};
+use bellwether_alerting::config::{Config, ReceiverConfig};
 use bellwether_model::Timestamp;
 use bellwether_model::receiver::{DeliveryFailure, Notification, Receiver, ReceiverTemplate};
 use bellwether_sandbox::{Plugins, ReceiverPlugin, TemplateText, Unavailable};
@@ -13,6 +14,7 @@ use tracing::warn;
 
 use super::email::Email;
 use super::inbox::Inbox;
+use super::{files, requests};
 
 /// The kinds of receivers that are no plugins.
 pub const NATIVE_KINDS: [&str; 2] = ["email", "inbox"];
@@ -38,13 +40,18 @@ impl NativeReceivers {
 }
 
 /// One integration, ready to send.
-#[derive(Debug)]
 pub struct Sender {
     /// Carries the messages.
     pub receiver: Arc<dyn Receiver>,
-    /// Its settings as JSON.
+    /// Its settings as JSON. Those of a native receiver have its secrets in them.
     pub config: String,
     texts: Vec<TemplateText>,
+}
+
+impl std::fmt::Debug for Sender {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sender").field("receiver", &self.receiver).finish_non_exhaustive()
+    }
 }
 
 /// Who is told what does not get to a receiver.
@@ -66,31 +73,29 @@ pub struct ConfiguredReceivers {
 
 impl ConfiguredReceivers {
     /// Finds who carries each integration, and checks settings and texts. What cannot work is remembered with its
-    /// reason and told in `notes`; it keeps nothing else from working.
+    /// reason and told in `notes`; it keeps nothing else from working. Paths in settings count from `folder`.
     pub async fn build(
         config: &Config,
+        folder: &Path,
         templates: Templates,
         natives: &NativeReceivers,
         plugins: &Plugins,
         notes: &mut Vec<String>,
     ) -> Self {
         let mut senders = HashMap::new();
+        let carriers = Carriers { natives, plugins, global: &config.global };
         for receiver in &config.receivers {
             for (index, integration) in receiver.integrations.iter().enumerate() {
-                let mut note = |text: &str| {
-                    notes.push(format!("receiver {:?}, line {}: {text}", receiver.name, integration.line));
-                };
-                if integration.settings.get("http_config").is_some_and(|config| !is_plain(config)) {
-                    note("http_config: proxies, credentials and TLS settings have no effect yet");
-                }
-                let sender = prepare(integration, config, natives, plugins);
+                let mut settings = integration.settings.clone();
+                let mut found = files::resolve(&mut settings, folder);
+                let sender = carriers.prepare(&integration.kind, settings, &mut found).await;
                 let sender = match sender {
                     Ok(sender) => sender.checked(&templates).await,
                     Err(reason) => Err(reason),
                 };
-                if let Err(reason) = &sender {
-                    note(reason);
-                }
+                found.extend(sender.as_ref().err().cloned());
+                let note = |text| format!("receiver {:?}, line {}: {text}", receiver.name, integration.line);
+                notes.extend(found.into_iter().map(note));
                 let index = u32::try_from(index).unwrap_or(u32::MAX);
                 senders.insert((receiver.name.clone(), index), sender);
             }
@@ -183,35 +188,49 @@ fn fallbacks(config: &Config) -> HashMap<String, Fallback> {
     config.receivers.iter().filter_map(fallback).collect()
 }
 
-fn prepare(
-    integration: &Integration,
-    config: &Config,
-    natives: &NativeReceivers,
-    plugins: &Plugins,
-) -> Result<Sender, String> {
-    let kind = &integration.kind;
-    let mut settings = with_globals(kind, &integration.settings, &config.global);
-    settings.remove("http_config");
-    if let Some(receiver) = natives.find(kind) {
-        let texts = texts_of(receiver.as_ref(), kind, &settings);
-        return Ok(Sender { receiver, config: Value::Object(settings).to_string(), texts });
-    }
-    let plugin = plugins.receiver(kind).map_err(|unavailable| match unavailable {
-        Unavailable::Unknown { .. } => {
-            format!("no plugin named {kind}: its messages cannot be delivered; add {kind}.wasm to the plugin folder")
+/// Who can carry messages, and what goes for all of them.
+struct Carriers<'a> {
+    natives: &'a NativeReceivers,
+    plugins: &'a Plugins,
+    global: &'a Map<String, Value>,
+}
+
+impl Carriers<'_> {
+    /// An integration with who carries its messages; `notes` gets what does not work now, and may later.
+    async fn prepare(
+        &self,
+        kind: &str,
+        mut settings: Map<String, Value>,
+        notes: &mut Vec<String>,
+    ) -> Result<Sender, String> {
+        let http_config = settings.remove("http_config");
+        if let Some(receiver) = self.natives.find(kind) {
+            let texts = match kind {
+                "email" => self.natives.email.texts(&settings),
+                _ => texts_of(receiver.as_ref(), &settings),
+            };
+            return Ok(Sender { receiver, config: Value::Object(settings).to_string(), texts });
         }
-        other => other.to_string(),
-    })?;
-    drop_unknown_globals(&mut settings, &plugin, &config.global);
-    let configured = plugin.configure(&settings).map_err(|problems| {
-        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        format!("{kind}_configs: {}", problems.join("; "))
-    })?;
-    Ok(Sender {
-        config: configured.config().to_owned(),
-        texts: configured.texts().to_vec(),
-        receiver: Arc::new(configured),
-    })
+        let plugin = self.plugins.receiver(kind).map_err(|unavailable| match unavailable {
+            Unavailable::Unknown { .. } => {
+                format!(
+                    "no plugin named {kind}: its messages cannot be delivered; add {kind}.wasm to the plugin folder"
+                )
+            }
+            other => other.to_string(),
+        })?;
+        drop_unknown_globals(&mut settings, &plugin, self.global);
+        let configured = plugin.configure(&settings).map_err(|problems| {
+            let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            format!("{kind}_configs: {}", problems.join("; "))
+        })?;
+        let configured = requests::configured(configured, http_config.as_ref(), notes).await?;
+        Ok(Sender {
+            config: configured.config().to_owned(),
+            texts: configured.texts().to_vec(),
+            receiver: Arc::new(configured),
+        })
+    }
 }
 
 /// Settings that only `global:` gave, such as Slack's address for bot tokens, are no mistake of the operator where the
@@ -229,50 +248,11 @@ fn drop_unknown_globals(
         .retain(|key, value| known(key) || global.get(&format!("{}_{key}", plugin.name())) != Some(value));
 }
 
-/// Whether an `http_config` asks for nothing that the host does not do anyway.
-fn is_plain(http_config: &Value) -> bool {
-    let harmless = ["follow_redirects", "enable_http2"];
-    http_config.as_object().is_none_or(|config| config.keys().all(|key| harmless.contains(&key.as_str())))
-}
-
-/// What e-mail takes from `global:` under other names.
-fn with_globals(
-    kind: &str,
-    settings: &Map<String, Value>,
-    global: &Map<String, Value>,
-) -> Map<String, Value> {
-    let mut settings = settings.clone();
-    if kind == "email" {
-        for (own, shared) in [
-            ("from", "smtp_from"),
-            ("smarthost", "smtp_smarthost"),
-            ("hello", "smtp_hello"),
-            ("auth_username", "smtp_auth_username"),
-            ("auth_password", "smtp_auth_password"),
-            ("require_tls", "smtp_require_tls"),
-            ("force_implicit_tls", "smtp_force_implicit_tls"),
-        ] {
-            if let (None, Some(value)) = (settings.get(own), global.get(shared)) {
-                settings.insert(own.to_owned(), value.clone());
-            }
-        }
-    }
-    settings
-}
-
-/// A native receiver's texts: as configured, else its defaults. A mail's subject is the header of that name.
-fn texts_of(receiver: &dyn Receiver, kind: &str, settings: &Map<String, Value>) -> Vec<TemplateText> {
-    let header = |name: &str| {
-        let headers = settings.get("headers")?.as_object()?;
-        headers.iter().find(|(have, _)| have.eq_ignore_ascii_case(name)).map(|(_, value)| value)
-    };
-    let configured = |name: &str| match (kind, name) {
-        ("email", "subject") => header("subject"),
-        _ => settings.get(name),
-    };
+/// A native receiver's texts: as configured, else its defaults.
+fn texts_of(receiver: &dyn Receiver, settings: &Map<String, Value>) -> Vec<TemplateText> {
     let text = |template: &ReceiverTemplate| TemplateText {
         name: template.name.clone(),
-        source: configured(&template.name).cloned().unwrap_or_else(|| template.default.clone().into()),
+        source: settings.get(&template.name).cloned().unwrap_or_else(|| template.default.clone().into()),
     };
     receiver.templates().iter().map(text).collect()
 }

@@ -1,8 +1,10 @@
 //! The tables of settings: of `global:`, of each integration, and of the parts that they share.
 
+use super::super::http;
+use super::super::schema::Kind;
 use super::super::schema::Kind::{
-    Any, AnyMap, Bool, Float, GoDuration, Headers, HostPort, Int, Object, Objects, PromDuration, Secret,
-    SecretMap, SecretTemplateUrl, SecretUrl, Text, TextList, TextMap, TextOrObject, Url,
+    Any, AnyMap, Bool, Checked, Float, GoDuration, Headers, HostPort, Int, Object, Objects, PromDuration,
+    ProxyUrl, Secret, SecretMap, SecretTemplateUrl, SecretUrl, Text, TextList, TextMap, TextOrObject, Url,
 };
 use super::super::schema::{Field, field};
 
@@ -21,6 +23,8 @@ pub(super) const TLS: &[Field] = &[
     field("min_version", Text),
     field("max_version", Text),
 ];
+
+const TLS_CONFIG: Kind = Checked(TLS, http::check_tls);
 
 pub(super) const BASIC_AUTH: &[Field] = &[
     field("username", Text),
@@ -55,30 +59,31 @@ pub(super) const OAUTH2: &[Field] = &[
     field("scopes", TextList),
     field("token_url", Text),
     field("endpoint_params", TextMap),
-    field("tls_config", Object(TLS)),
-    field("proxy_url", Text),
+    field("tls_config", TLS_CONFIG),
+    field("proxy_url", ProxyUrl),
     field("no_proxy", Text),
     field("proxy_from_environment", Bool),
-    field("proxy_connect_header", Headers),
+    field("proxy_connect_header", Headers(http::check_proxy_headers)),
 ];
 
 pub(super) const HTTP: &[Field] = &[
-    field("basic_auth", Object(BASIC_AUTH)),
-    field("authorization", Object(AUTHORIZATION)),
-    field("oauth2", Object(OAUTH2)),
+    field("basic_auth", Checked(BASIC_AUTH, http::check_basic_auth)),
+    field("authorization", Checked(AUTHORIZATION, http::check_authorization)),
+    field("oauth2", Checked(OAUTH2, http::check_oauth2)),
     field("bearer_token", Secret),
     field("bearer_token_file", Text),
-    field("tls_config", Object(TLS)),
+    field("tls_config", TLS_CONFIG),
     field("follow_redirects", Bool),
     field("enable_http2", Bool),
-    field("proxy_url", Text),
+    field("proxy_url", ProxyUrl),
     field("no_proxy", Text),
     field("proxy_from_environment", Bool),
-    field("proxy_connect_header", Headers),
-    field("http_headers", Headers),
+    field("proxy_connect_header", Headers(http::check_proxy_headers)),
+    field("http_headers", Headers(http::check_headers)),
 ];
 
-pub(super) const HTTP_CONFIG: Field = field("http_config", Object(HTTP));
+/// What each integration has that sends over HTTP, those of plugins among them.
+pub(crate) const HTTP_CONFIG: Field = field("http_config", Checked(HTTP, http::check_http));
 
 /// Settings of `global:` but `resolve_timeout`.
 pub(crate) const GLOBAL: &[Field] = &[
@@ -94,7 +99,7 @@ pub(crate) const GLOBAL: &[Field] = &[
     field("smtp_auth_secret_file", Text),
     field("smtp_auth_identity", Text),
     field("smtp_require_tls", Bool),
-    field("smtp_tls_config", Object(TLS)),
+    field("smtp_tls_config", TLS_CONFIG),
     field("smtp_force_implicit_tls", Bool),
     field("slack_api_url", SecretUrl),
     field("slack_api_url_file", Text),
@@ -131,7 +136,7 @@ pub(crate) const TRACING: &[Field] = &[
     field("endpoint", Text),
     field("sampling_fraction", Float),
     field("insecure", Bool),
-    field("tls_config", Object(TLS)),
+    field("tls_config", TLS_CONFIG),
     field("headers", SecretMap),
     field("compression", Text),
     field("timeout", PromDuration),
@@ -160,7 +165,7 @@ pub(super) const EMAIL: &[Field] = &[
     field("html", Text),
     field("text", Text),
     field("require_tls", Bool),
-    field("tls_config", Object(TLS)),
+    field("tls_config", TLS_CONFIG),
     field("force_implicit_tls", Bool),
     field("threading", Object(&[field("enabled", Bool), field("thread_by_date", Text)])),
 ];
