@@ -102,9 +102,7 @@ mod tests {
     fn says_which_alerts_who_and_for_how_long() {
         assert_eq!(
             body(&["DiskFull", "site=a", "-a", "ann", "-c", "on it", "--for", "2h"]).unwrap(),
-            concat!(
-                r#"{"matchers":["alertname=\"DiskFull\"","site=a"],"by":"ann","comment":"on it","for":"2h"}"#
-            )
+            r#"{"matchers":["alertname=\"DiskFull\"","site=a"],"by":"ann","comment":"on it","for":"2h"}"#
         );
         let one = body(&["--fingerprint", "00ff", "-a", "ann"]).unwrap();
         assert_eq!(one, r#"{"fingerprints":["00ff"],"by":"ann","comment":""}"#);
