@@ -192,7 +192,8 @@ pub enum StateChange {
     ForgetSilences(Vec<String>),
     /// Keep what a flush decided. While a message waits for its next attempt, the same group is not put down again for
     /// the same integration by [`NotificationReason::Repeat`]: such a message is dropped where one that is no repeat
-    /// waits, and gives way to any newer one where it waits itself. All others are kept.
+    /// waits, and gives way to any newer one where it waits itself. One that waits and of which a newer one says all, each
+    /// alert in the same state, is not sent any more. All others are kept.
     ///
     /// [`NotificationReason::Repeat`]: crate::receiver::NotificationReason::Repeat
     Flush(FlushRecord),

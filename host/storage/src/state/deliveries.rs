@@ -3,7 +3,7 @@
 //! Messages about one group to one integration go out in the order in which they were decided: an end must not overtake
 //! the beginning that still waits for its next attempt. The next one of them is the head (`is_head`); only heads are due.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use bellwether_model::Timestamp;
@@ -20,6 +20,9 @@ const KEEP_TEXTS: Duration = Duration::from_secs(7 * 86_400);
 
 /// How far the clock may go back before what waits is looked at anew.
 const CLOCK_WENT_BACK: Duration = Duration::from_secs(60);
+
+/// What stands in place of an error at a message that was not sent because a newer one says it all.
+const SUPERSEDED: &str = "superseded by a newer message";
 
 /// How many messages are forgotten at once, so that nobody waits for it long.
 const MAX_FORGOTTEN: i64 = 5_000;
@@ -63,10 +66,29 @@ fn put_new(db: &Connection, leases: &Leases, delivery: &Delivery) -> Result<(), 
         remove(db, &repeat.id)?;
     }
     let says_more = delivery.notification.reason != NotificationReason::Repeat;
+    if says_more {
+        for older in waiting.clone().filter(|own| own.reason != NotificationReason::Repeat) {
+            supersede(db, &older.id, delivery)?;
+        }
+    }
     if says_more || waiting.all(|own| own.reason == NotificationReason::Repeat) {
         insert(db, delivery, pending.is_empty())?;
     }
     if pending.is_empty() { Ok(()) } else { promote(db, &topic) }
+}
+
+/// Ends a message that waits if a newer one says all that it says: each of its alerts, in the same state.
+fn supersede(db: &Connection, id: &str, newer: &Delivery) -> Result<(), Failure> {
+    let older = read(db, id)?.notification.alerts;
+    let says: HashSet<_> =
+        newer.notification.alerts.iter().map(|alert| (alert.fingerprint, alert.status)).collect();
+    if older.iter().all(|alert| says.contains(&(alert.fingerprint, alert.status))) {
+        db.prepare_cached(
+            "UPDATE delivery SET status = 'dead', is_head = 0, settled_at = ?2, error = ?3 WHERE id = ?1",
+        )?
+        .execute(params![id, newer.notification.at.as_millis(), SUPERSEDED])?;
+    }
+    Ok(())
 }
 
 /// A message that waits or is under way.

@@ -15,6 +15,20 @@ fn first(group_key: &str, receiver: &str, id: &str) -> Delivery {
     about(group_key, receiver, id, NotificationReason::First)
 }
 
+/// A message about group `g` that tells of these alerts: `+a` fires, `-a` is over.
+fn telling(id: &str, reason: NotificationReason, alerts: &str) -> Delivery {
+    let mut delivery = about("g", "team", id, reason);
+    let sample = delivery.notification.alerts.remove(0);
+    delivery.notification.alerts.clear();
+    delivery.notification.alerts.extend(alerts.split(' ').map(|text| {
+        let (sign, name) = text.split_at(1);
+        let status = if sign == "+" { AlertStatus::Firing } else { AlertStatus::Resolved };
+        let labels = labels(name);
+        NotifiedAlert { fingerprint: FingerprintText(labels.fingerprint()), labels, status, ..sample.clone() }
+    }));
+    delivery
+}
+
 fn dead(error: &str) -> DeliveryOutcome {
     DeliveryOutcome::Dead(error.to_owned())
 }
@@ -106,7 +120,10 @@ fn what_is_due_is_found_by_indexes() {
 fn repeats_do_not_pile_up_behind_a_receiver_that_is_down() {
     use NotificationReason::{AllResolved, First, NewAlerts, Repeat};
     let (_dir, state) = state();
-    let put = |id: &str, reason| state.record_flush(&flush(vec![about("g", "team", id, reason)])).unwrap();
+    let put = |id: &str, reason| {
+        let alerts = if reason == AllResolved { "-a".to_owned() } else { format!("+a{id}") };
+        state.record_flush(&flush(vec![telling(id, reason, &alerts)])).unwrap();
+    };
     put("1", First);
     put("2", Repeat);
     assert_eq!(waiting(&state), ["1"], "the first message still waits and says it all");
@@ -127,6 +144,24 @@ fn repeats_do_not_pile_up_behind_a_receiver_that_is_down() {
     assert_eq!(waiting(&state), ["7", "9"], "what is under way stays");
     state.record_flush(&flush(vec![about("other", "team", "A", Repeat)])).unwrap();
     assert_eq!(waiting(&state), ["7", "9", "A"], "another group is another matter");
+}
+
+#[test]
+fn a_message_that_a_newer_one_says_whole_is_not_sent_any_more() {
+    use NotificationReason::{AllResolved, NewAlerts};
+    let (_dir, state) = state();
+    let put = |message| state.record_flush(&flush(vec![message])).unwrap();
+    put(telling("1", NotificationReason::First, "+a"));
+    put(telling("2", NewAlerts, "+a +b"));
+    assert_eq!(waiting(&state), ["2"]);
+    put(telling("3", NewAlerts, "-a +b +c"));
+    assert_eq!(waiting(&state), ["2", "3"], "nobody was told that a fires");
+    put(telling("4", AllResolved, "-b -c"));
+    assert_eq!(waiting(&state), ["2", "3", "4"]);
+    assert_eq!(ids(&state.lease_deliveries(at(9), at(30), at_most(9)).unwrap()), ["2"]);
+    assert_eq!(state.dead_letters(9).unwrap()[0].error, "superseded by a newer message");
+    put(telling("5", NewAlerts, "+a +b +d"));
+    assert_eq!(waiting(&state), ["2", "3", "4", "5"], "what is under way stays");
 }
 
 #[test]
