@@ -14,6 +14,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use serde::Serialize;
 
+use crate::api::params::Params;
 use crate::api::prometheus::json;
 use crate::host::Host;
 
@@ -36,6 +37,17 @@ pub(super) fn error(code: StatusCode, text: &str) -> Response {
     json(code, &Error { error: text })
 }
 
+/// How long a page is to be, by the parameter `limit`: 100 unless asked otherwise, 1000 at most.
+fn page_length(params: &Params) -> Result<usize, String> {
+    const DEFAULT: usize = 100;
+    const LONGEST: usize = 1_000;
+    let Some(text) = params.first("limit") else { return Ok(DEFAULT) };
+    match text.parse::<usize>() {
+        Ok(length @ 1..) => Ok(length.min(LONGEST)),
+        Ok(0) | Err(_) => Err(format!("limit: {text:?} is no number above zero")),
+    }
+}
+
 /// What a request says wrong.
 fn bad(text: &str) -> Response {
     error(StatusCode::BAD_REQUEST, text)
@@ -43,4 +55,16 @@ fn bad(text: &str) -> Response {
 
 fn stopping() -> Response {
     error(StatusCode::SERVICE_UNAVAILABLE, "the host is stopping")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_has_a_length() {
+        let length = |query: &str| page_length(&Params::parse(query));
+        assert_eq!((length(""), length("limit=7"), length("limit=99999")), (Ok(100), Ok(7), Ok(1_000)));
+        assert!(length("limit=0").is_err() && length("limit=x").unwrap_err().contains("limit: \"x\""));
+    }
 }

@@ -11,16 +11,11 @@ use bellwether_model::state::{Acknowledgement, DurableState};
 use bellwether_model::{Labels, Timestamp};
 use serde::Serialize;
 
-use super::{bad, error};
+use super::{bad, error, page_length};
 use crate::api::RequestParams;
 use crate::api::params::{Params, parse_time};
 use crate::api::prometheus::json;
 use crate::host::Host;
-
-/// Episodes of a page where nothing is asked for.
-const DEFAULT_LIMIT: usize = 100;
-/// The most that a page holds.
-const MAX_LIMIT: usize = 1_000;
 
 #[derive(Debug, Serialize)]
 struct Page {
@@ -73,14 +68,13 @@ fn asked(params: &Params) -> Result<HistoryQuery, String> {
     let matchers = params.all("filter").map(parse_one).collect::<Result<_, _>>();
     let time = |name: &str, default| params.first(name).map_or(Ok(default), parse_time);
     let alert = params.first("fingerprint").map(str::parse).transpose();
-    let limit = params.first("limit").and_then(|text| text.parse().ok()).unwrap_or(DEFAULT_LIMIT);
     Ok(HistoryQuery {
         alert: alert.map_err(|_| "fingerprint: 16 hex digits are wanted".to_owned())?,
         matchers: matchers.map_err(|error| error.to_string())?,
         since: time("since", Timestamp::MIN)?,
         until: time("until", Timestamp::MAX)?,
         after: params.first("cursor").map(read_cursor).transpose()?,
-        limit: limit.clamp(1, MAX_LIMIT),
+        limit: page_length(params)?,
     })
 }
 

@@ -10,16 +10,11 @@ use bellwether_model::state::Acknowledgement;
 use bellwether_model::{Fingerprint, Labels, Timestamp};
 use serde::Serialize;
 
-use super::{bad, stopping};
+use super::{bad, page_length, stopping};
 use crate::api::RequestParams;
 use crate::api::params::Params;
 use crate::api::prometheus::json;
 use crate::host::Host;
-
-/// Alerts of a page where nothing is asked for.
-const DEFAULT_LIMIT: usize = 100;
-/// The most that a page holds.
-const MAX_LIMIT: usize = 1_000;
 
 /// One page.
 #[derive(Debug, Serialize)]
@@ -60,12 +55,10 @@ struct Told {
 
 /// `filter` as in Alertmanager's API, `receiver`, `limit`, `cursor`. By fingerprint.
 pub(super) async fn alerts(State(host): State<Arc<Host>>, RequestParams(params): RequestParams) -> Response {
-    let (filter, after) = match asked(&params) {
+    let (filter, after, limit) = match asked(&params) {
         Ok(asked) => asked,
         Err(problem) => return bad(&problem),
     };
-    let limit = params.first("limit").and_then(|text| text.parse().ok()).unwrap_or(DEFAULT_LIMIT);
-    let limit = limit.clamp(1, MAX_LIMIT);
     let look = move |dispatcher: &bellwether_alerting::dispatch::Dispatcher, now| {
         let shown = dispatcher.alerts(&filter, now);
         let begin =
@@ -82,11 +75,12 @@ pub(super) async fn alerts(State(host): State<Arc<Host>>, RequestParams(params):
     }
 }
 
-fn asked(params: &Params) -> Result<(AlertFilter, Option<Fingerprint>), String> {
+fn asked(params: &Params) -> Result<(AlertFilter, Option<Fingerprint>, usize), String> {
     let filter = AlertFilter::parse(params.all("filter"), params.first("receiver"));
     let filter = filter.map_err(|error| error.to_string())?;
     let cursor = params.first("cursor").map(str::parse).transpose();
-    Ok((filter, cursor.map_err(|_| "cursor: not one of this API".to_owned())?))
+    let cursor = cursor.map_err(|_| "cursor: not one of this API".to_owned())?;
+    Ok((filter, cursor, page_length(params)?))
 }
 
 impl From<AlertView> for Row {
