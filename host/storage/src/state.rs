@@ -8,6 +8,7 @@ mod codec;
 mod deliveries;
 mod history;
 mod inbox;
+mod leases;
 mod notification_log;
 mod schema;
 
@@ -26,7 +27,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use self::alerts::AlertRows;
 pub use self::deliveries::DeadLetter;
-use self::deliveries::Leases;
+use self::leases::Leases;
 use crate::error::OpenError;
 
 /// How long a call waits for another process that reads the database, such as a backup.
@@ -206,7 +207,7 @@ impl DurableState for SqliteState {
     ) -> Result<Vec<Delivery>, StateError> {
         let mut database = self.lock();
         let Database { connection, memory } = &mut *database;
-        let leased = deliveries::lease(connection, &mut memory.leases, now, until, limits);
+        let leased = leases::lease(connection, &mut memory.leases, now, until, limits);
         leased.map_err(|failure| self.state_error("lease deliveries", failure))
     }
 
@@ -221,11 +222,11 @@ impl DurableState for SqliteState {
     }
 
     fn next_delivery(&self, after: Timestamp) -> Result<Option<Timestamp>, StateError> {
-        self.read("look for the next delivery", |db, memory| deliveries::next(db, &memory.leases, after))
+        self.read("look for the next delivery", |db, memory| leases::next(db, &memory.leases, after))
     }
 
     fn pending_deliveries(&self) -> Result<(u64, Option<Timestamp>), StateError> {
-        self.read("count deliveries", |db, memory| deliveries::pending(db, &memory.leases))
+        self.read("count deliveries", |db, memory| leases::pending(db, &memory.leases))
     }
 
     fn history(&self, query: &HistoryQuery) -> Result<Vec<EpisodeRecord>, StateError> {

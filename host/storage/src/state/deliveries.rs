@@ -1,25 +1,23 @@
-//! The outbox: what is still to be sent, how sending ended.
+//! The outbox: what is still to be sent, how sending ended. Whose turn it is, is `leases`' to say.
 //!
 //! Messages about one group to one integration go out in the order in which they were decided: an end must not overtake
 //! the beginning that still waits for its next attempt. The next one of them is the head (`is_head`); only heads are due.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
 use bellwether_model::Timestamp;
 use bellwether_model::receiver::{NotificationReason, Receipt};
-use bellwether_model::state::{Attempt, DeadDelivery, Delivery, DeliveryOutcome, InsteadOf, LeaseLimits};
+use bellwether_model::state::{Attempt, DeadDelivery, Delivery, DeliveryOutcome, InsteadOf};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::Failure;
 use super::codec::{from_json, notification_from_json, notification_to_json, time, to_json, to_word, word};
+use super::leases::Leases;
 use super::notification_log::{self, Topic};
 
 /// How long the texts of delivered messages are kept.
 const KEEP_TEXTS: Duration = Duration::from_secs(7 * 86_400);
-
-/// How far the clock may go back before what waits is looked at anew.
-const CLOCK_WENT_BACK: Duration = Duration::from_secs(60);
 
 /// What stands in place of an error at a message that was not sent because a newer one says it all.
 const SUPERSEDED: &str = "superseded by a newer message";
@@ -42,7 +40,7 @@ pub struct DeadLetter {
 }
 
 /// Writes messages; those that only repeat what still waits to be told make room, see
-/// [`DurableState::record_flush`](bellwether_model::state::DurableState::record_flush).
+/// [`StateChange::Flush`](bellwether_model::state::StateChange::Flush).
 pub(super) fn put(db: &Connection, leases: &Leases, deliveries: &[Delivery]) -> Result<(), Failure> {
     for delivery in deliveries {
         // The id is the idempotency key: a delivery that is already known is not to be sent again.
@@ -182,143 +180,8 @@ fn promote(db: &Connection, topic: &Topic) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Who holds which delivery: this process is the only one, so that nothing of it has to be on disk.
-#[derive(Debug, Default)]
-pub(super) struct Leases {
-    held: HashMap<String, Lease>,
-    /// When deliveries were asked for last.
-    asked_at: Option<Timestamp>,
-}
-
-#[derive(Debug)]
-struct Lease {
-    receiver: String,
-    integration: u32,
-    until: Timestamp,
-}
-
-impl Leases {
-    fn forget_ended(&mut self, now: Timestamp) {
-        self.held.retain(|_, lease| lease.until > now);
-    }
-
-    fn is_held(&self, id: &str, now: Timestamp) -> bool {
-        self.held.get(id).is_some_and(|lease| lease.until > now)
-    }
-
-    fn of_integration(&self, receiver: &str, integration: u32) -> usize {
-        let is_its = |lease: &&Lease| lease.integration == integration && lease.receiver == receiver;
-        self.held.values().filter(is_its).count()
-    }
-
-    /// Those that are settled need not be held any more.
-    pub(super) fn give_back<'a>(&mut self, ids: impl IntoIterator<Item = &'a str>) {
-        for id in ids {
-            self.held.remove(id);
-        }
-    }
-
-    fn next_end(&self, after: Timestamp) -> Option<Timestamp> {
-        self.held.values().map(|lease| lease.until).filter(|until| *until > after).min()
-    }
-}
-
-/// A message that may be taken. Ordered by how much its integration would have under way with it, so that each one gets
-/// its first before any gets its second.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Candidate {
-    rank: usize,
-    ready_at: i64,
-    id: String,
-}
-
-pub(super) fn lease(
-    db: &Connection,
-    leases: &mut Leases,
-    now: Timestamp,
-    until: Timestamp,
-    limits: LeaseLimits,
-) -> Result<Vec<Delivery>, Failure> {
-    leases.forget_ended(now);
-    let asked_at = leases.asked_at.replace(now);
-    if asked_at.is_some_and(|before| now + CLOCK_WENT_BACK < before) {
-        make_due(db, now)?;
-    }
-    let mut candidates = Vec::new();
-    let mut integration = next_integration(db, ("", -1))?;
-    while let Some((receiver, index)) = integration {
-        candidates.extend(due(db, leases, (&receiver, index), now, limits.per_integration)?);
-        integration = next_integration(db, (&receiver, index.into()))?;
-    }
-    candidates.sort_unstable();
-    candidates.truncate(limits.total);
-    let mut taken = Vec::with_capacity(candidates.len());
-    for candidate in candidates {
-        let delivery = read(db, &candidate.id)?;
-        let (receiver, integration) = (delivery.notification.receiver.clone(), delivery.integration);
-        leases.held.insert(candidate.id, Lease { receiver, integration, until });
-        taken.push(delivery);
-    }
-    Ok(taken)
-}
-
-/// What was to be sent by a clock that has gone back since is to be sent now.
-fn make_due(db: &Connection, now: Timestamp) -> Result<(), Failure> {
-    db.prepare_cached("UPDATE delivery SET not_before = ?1 WHERE status = 'pending' AND not_before > ?1")?
-        .execute([now.as_millis()])?;
-    Ok(())
-}
-
-/// The integration, in order of receivers and their integrations, that follows one and has anything to send. Asked in two
-/// steps: for a pair, SQLite would look at all messages to the same receiver.
-fn next_integration(
-    db: &Connection,
-    (receiver, integration): (&str, i64),
-) -> Result<Option<(String, u32)>, Failure> {
-    let mut same_receiver = db.prepare_cached(
-        "SELECT integration FROM delivery WHERE status = 'pending' AND is_head = 1
-            AND receiver = ?1 AND integration > ?2 ORDER BY integration LIMIT 1",
-    )?;
-    let next = same_receiver.query_row(params![receiver, integration], |row| row.get(0)).optional()?;
-    if let Some(index) = next {
-        return Ok(Some((receiver.to_owned(), index)));
-    }
-    let mut next_receiver = db.prepare_cached(
-        "SELECT receiver, integration FROM delivery WHERE status = 'pending' AND is_head = 1 AND receiver > ?1
-         ORDER BY receiver, integration LIMIT 1",
-    )?;
-    let found = next_receiver.query_row([receiver], |row| Ok((row.get(0)?, row.get(1)?)));
-    Ok(found.optional()?)
-}
-
-/// What one integration may still get now.
-fn due(
-    db: &Connection,
-    leases: &Leases,
-    (receiver, integration): (&str, u32),
-    now: Timestamp,
-    at_most: usize,
-) -> Result<Vec<Candidate>, Failure> {
-    let held = leases.of_integration(receiver, integration);
-    let free = at_most.saturating_sub(held);
-    let mut statement = db.prepare_cached(
-        "SELECT not_before, id FROM delivery WHERE status = 'pending' AND is_head = 1
-            AND receiver = ?1 AND integration = ?2 AND not_before <= ?3 ORDER BY not_before, id",
-    )?;
-    let mut rows = statement.query(params![receiver, integration, now.as_millis()])?;
-    let mut candidates = Vec::new();
-    while candidates.len() < free
-        && let Some(row) = rows.next()?
-    {
-        let id: String = row.get(1)?;
-        if !leases.is_held(&id, now) {
-            candidates.push(Candidate { rank: held + candidates.len(), ready_at: row.get(0)?, id });
-        }
-    }
-    Ok(candidates)
-}
-
-fn read(db: &Connection, id: &str) -> Result<Delivery, Failure> {
+/// One message with its text.
+pub(super) fn read(db: &Connection, id: &str) -> Result<Delivery, Failure> {
     let mut statement = db.prepare_cached(
         "SELECT delivery.*, message.notification FROM delivery JOIN message ON message.delivery = delivery.id
          WHERE delivery.id = ?1",
@@ -432,31 +295,6 @@ fn end(
     let Some(instead_of) = instead_of else { return Ok(Some(own)) };
     let InsteadOf { receiver, integration } = from_json("delivery", &instead_of)?;
     Ok(Some(Topic { group_key: own.group_key, receiver, integration }))
-}
-
-/// How many deliveries wait or are held, and when the first of them may be leased.
-pub(super) fn pending(db: &Connection, leases: &Leases) -> Result<(u64, Option<Timestamp>), Failure> {
-    let count: i64 = db
-        .prepare_cached("SELECT count(*) FROM delivery WHERE status = 'pending'")?
-        .query_row([], |row| row.get(0))?;
-    Ok((count.cast_unsigned(), next(db, leases, Timestamp::MIN)?))
-}
-
-/// When, after a time, the next one may be leased.
-pub(super) fn next(db: &Connection, leases: &Leases, after: Timestamp) -> Result<Option<Timestamp>, Failure> {
-    let mut statement = db.prepare_cached(
-        "SELECT not_before, id FROM delivery WHERE status = 'pending' AND is_head = 1 AND not_before > ?1
-         ORDER BY not_before",
-    )?;
-    let mut rows = statement.query([after.as_millis()])?;
-    let mut next = None;
-    while let Some(row) = rows.next()? {
-        if !leases.held.contains_key(&row.get::<_, String>(1)?) {
-            next = Some(Timestamp::from_millis(row.get(0)?));
-            break;
-        }
-    }
-    Ok(next.into_iter().chain(leases.next_end(after)).min())
 }
 
 pub(super) fn last_receipt(
