@@ -40,6 +40,7 @@ impl Dispatcher {
 
     /// What was to happen soon is still to happen soon.
     fn clock_went_back(&mut self, now: Timestamp) {
+        self.hold.shorten(now);
         let ids: Vec<GroupId> = self.groups.keys().copied().collect();
         for id in ids {
             let Some(group) = self.groups.get(&id) else { continue };

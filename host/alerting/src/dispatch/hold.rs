@@ -20,18 +20,29 @@ pub struct Start {
 /// What may not be told yet.
 #[derive(Debug)]
 pub(super) struct Hold {
+    delay: Duration,
+    rules_within: Duration,
     everything_until: Timestamp,
     targets_until: Timestamp,
-    held: Vec<GroupId>,
+    /// Groups that were held back, and until when.
+    held: Vec<(GroupId, Timestamp)>,
 }
 
 impl Hold {
     pub(super) fn new(start: &Start, now: Timestamp) -> Self {
         Self {
+            delay: start.delay,
+            rules_within: start.rules_within,
             everything_until: now + start.delay,
             targets_until: now + start.rules_within,
             held: Vec::new(),
         }
+    }
+
+    /// The clock has gone back: nothing is held for longer than from a start at this moment.
+    pub(super) fn shorten(&mut self, now: Timestamp) {
+        self.everything_until = self.everything_until.min(now + self.delay);
+        self.targets_until = self.targets_until.min(now + self.rules_within);
     }
 }
 
@@ -57,7 +68,7 @@ impl Dispatcher {
             Phase::Collecting { .. } => Phase::Collecting { until },
             Phase::Flushed { last, .. } => Phase::Flushed { last, next: until },
         };
-        self.hold.held.push(id);
+        self.hold.held.push((id, until));
         self.set_phase(id, phase);
     }
 
@@ -65,11 +76,15 @@ impl Dispatcher {
     pub(super) fn release(&mut self, now: Timestamp) {
         self.hold.targets_until = self.hold.targets_until.min(now);
         let due = self.hold.everything_until.max(now);
-        for id in std::mem::take(&mut self.hold.held) {
-            let phase = match self.groups.get(&id).map(|group| group.phase) {
-                Some(Phase::Collecting { .. }) => Phase::Collecting { until: due },
-                Some(Phase::Flushed { last, .. }) => Phase::Flushed { last, next: due },
-                None => continue,
+        for (id, until) in std::mem::take(&mut self.hold.held) {
+            let Some(group) = self.groups.get(&id) else { continue };
+            // One that was looked at since is in its own rhythm.
+            if group.phase.next_flush() != until {
+                continue;
+            }
+            let phase = match group.phase {
+                Phase::Collecting { .. } => Phase::Collecting { until: due },
+                Phase::Flushed { last, .. } => Phase::Flushed { last, next: due },
             };
             self.set_phase(id, phase);
         }

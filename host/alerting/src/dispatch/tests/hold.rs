@@ -50,3 +50,28 @@ fn a_delay_at_start_holds_everything() {
     let mut world = World::starting(INHIBITING, Start { delay: Duration::from_secs(5), ..Start::default() });
     world.at(1.0).post([alert("alertname=a,s=x")]).at(10.0).want(&["w@5 {alertname=a,s=x@1}"]);
 }
+
+#[test]
+fn a_group_that_was_looked_at_since_is_not_looked_at_again_when_rules_are_evaluated() {
+    let start =
+        Start { delay: Duration::from_secs(5), rules_within: Duration::from_secs(60), ..Start::default() };
+    let mut world = World::starting(INHIBITING, start);
+    world.at(1.0).post([alert("alertname=a,s=x")]);
+    world.at(6.0).post([alert("alertname=a,s=x,n=2")]);
+    rules_evaluated(&mut world);
+    world.at(9.9).want(&["w@5 {alertname=a,s=x@1}"]);
+    world.at(10.0);
+    assert_eq!(world.sent().len(), 2, "at its interval");
+}
+
+#[test]
+fn a_clock_that_goes_back_does_not_make_the_hold_longer() {
+    let mut world = starting(60);
+    world.at(1.0).post([alert("alertname=a,s=w")]);
+    world.at(2.0);
+    world.now = at(-3600.0);
+    let effects = world.machine.step(world.now, Input::Wake);
+    world.carry_out(effects);
+    world.at(-3600.0 + 61.0);
+    assert_eq!(world.sent().len(), 1);
+}
