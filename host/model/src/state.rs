@@ -321,6 +321,9 @@ pub trait DurableState: Send + Sync {
         limits: LeaseLimits,
     ) -> Result<Vec<Delivery>, StateError>;
 
+    /// Says that a delivery is not under way any more, so that another may be. It stays held until it is settled.
+    fn delivery_ended(&self, id: &str);
+
     /// Ends or postpones deliveries that were leased. Giving up the newest message about a group also takes it out of the
     /// notification log, in the same transaction, and says so: as Alertmanager, which logs no failed notification.
     fn settle_deliveries(&self, attempts: &[Attempt]) -> Result<Vec<DeadDelivery>, StateError>;

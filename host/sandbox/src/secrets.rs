@@ -185,10 +185,7 @@ pub(crate) fn replace_bytes(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
 
 /// Where `needle` begins in `bytes`.
 pub(crate) fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
-    if needle.is_empty() {
-        return None;
-    }
-    bytes.windows(needle.len()).position(|window| window == needle)
+    if needle.is_empty() { None } else { memchr::memmem::find(bytes, needle) }
 }
 
 #[cfg(test)]

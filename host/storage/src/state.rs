@@ -2,6 +2,7 @@
 //!
 //! One file in write-ahead mode: when a call returns, no kill of the process undoes it, and no power cut undoes a
 //! decision of alerting. What the host never searches by is kept as JSON; the rest are columns. Decides nothing about alerts.
+//! Who only looks has a connection of its own, and does not wait for a transaction that waits for the disk.
 
 mod alerts;
 mod codec;
@@ -13,7 +14,7 @@ mod notification_log;
 mod schema;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bellwether_model::Timestamp;
@@ -37,20 +38,15 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct SqliteState {
     place: PathBuf,
-    database: Mutex<Database>,
+    writer: Mutex<Writer>,
+    reader: Mutex<Connection>,
+    leases: Leases,
 }
 
 #[derive(Debug)]
-struct Database {
+struct Writer {
     connection: Connection,
-    memory: Memory,
-}
-
-/// What is known about the rows without looking at them.
-#[derive(Debug, Default)]
-struct Memory {
     alert_rows: AlertRows,
-    leases: Leases,
 }
 
 impl SqliteState {
@@ -61,8 +57,15 @@ impl SqliteState {
         connection.busy_timeout(BUSY_TIMEOUT).map_err(failed("open"))?;
         schema::prepare(&mut connection, path)?;
         let alert_rows = AlertRows::load(&connection).map_err(failed("read"))?;
-        let memory = Memory { alert_rows, ..Memory::default() };
-        Ok(Self { place: path.to_owned(), database: Mutex::new(Database { connection, memory }) })
+        let reader = Connection::open(path).map_err(failed("open"))?;
+        reader.busy_timeout(BUSY_TIMEOUT).map_err(failed("open"))?;
+        schema::prepare_reader(&reader).map_err(failed("read"))?;
+        Ok(Self {
+            place: path.to_owned(),
+            writer: Mutex::new(Writer { connection, alert_rows }),
+            reader: Mutex::new(reader),
+            leases: Leases::default(),
+        })
     }
 
     /// What the last delivery of this group to this integration of a receiver returned, where it returned anything
@@ -73,21 +76,28 @@ impl SqliteState {
         receiver: &str,
         integration: u32,
     ) -> Result<Option<Receipt>, StateError> {
-        self.read("read a receipt", |db, _| deliveries::last_receipt(db, group_key, receiver, integration))
+        self.read("read a receipt", |db| deliveries::last_receipt(db, group_key, receiver, integration))
     }
 
     /// Messages that were given up, newest first.
     pub fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, StateError> {
-        self.read("read dead letters", |db, _| deliveries::dead_letters(db, limit))
+        self.read("read dead letters", |db| deliveries::dead_letters(db, limit))
     }
 
     fn read<T>(
         &self,
         action: &'static str,
-        work: impl FnOnce(&Connection, &Memory) -> Result<T, Failure>,
+        work: impl FnOnce(&Connection) -> Result<T, Failure>,
     ) -> Result<T, StateError> {
-        let database = self.lock();
-        work(&database.connection, &database.memory).map_err(|failure| self.state_error(action, failure))
+        let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let run = || {
+            // All that it looks at is from one moment.
+            let transaction = reader.unchecked_transaction()?;
+            let found = work(&transaction)?;
+            transaction.finish()?;
+            Ok(found)
+        };
+        run().map_err(|failure| self.state_error(action, failure))
     }
 
     /// Runs work in one transaction; a failure undoes all of it.
@@ -95,28 +105,25 @@ impl SqliteState {
         &self,
         action: &'static str,
         sync: Sync,
-        work: impl FnOnce(&Transaction<'_>, &mut Memory) -> Result<T, Failure>,
+        work: impl FnOnce(&Transaction<'_>, &mut AlertRows) -> Result<T, Failure>,
     ) -> Result<T, StateError> {
-        let mut database = self.lock();
-        let Database { connection, memory } = &mut *database;
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let Writer { connection, alert_rows } = &mut *writer;
         let run = || {
             sync.prepare(connection)?;
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let result = work(&transaction, memory)?;
+            let result = work(&transaction, alert_rows)?;
             transaction.commit()?;
             Ok(result)
         };
         let done = run();
         if done.is_ok() {
-            memory.alert_rows.keep();
+            alert_rows.keep();
         } else {
-            memory.alert_rows.undo();
+            alert_rows.undo();
         }
+        self.leases.release_withheld();
         done.map_err(|failure| self.state_error(action, failure))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Database> {
-        self.database.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn state_error(&self, action: &'static str, failure: Failure) -> StateError {
@@ -149,15 +156,20 @@ impl Sync {
     }
 }
 
-fn apply(db: &Connection, memory: &mut Memory, change: &StateChange) -> Result<(), Failure> {
+fn apply(
+    db: &Connection,
+    alert_rows: &mut AlertRows,
+    leases: &Leases,
+    change: &StateChange,
+) -> Result<(), Failure> {
     match change {
-        StateChange::PutAlerts(alerts) => alerts::put(db, &mut memory.alert_rows, alerts),
+        StateChange::PutAlerts(alerts) => alerts::put(db, alert_rows, alerts),
         StateChange::PutSilence(silence) => alerts::put_silence(db, silence),
         StateChange::ForgetSilences(ids) => alerts::forget_silences(db, ids),
         StateChange::Flush(flush) => {
             notification_log::put(db, &flush.log)?;
-            deliveries::put(db, &memory.leases, &flush.deliveries)?;
-            alerts::forget(db, &mut memory.alert_rows, &flush.forgotten)
+            deliveries::put(db, leases, &flush.deliveries)?;
+            alerts::forget(db, alert_rows, &flush.forgotten)
         }
         StateChange::Acknowledge(alerts, acknowledgement) => {
             history::acknowledge(db, alerts, acknowledgement)
@@ -182,7 +194,7 @@ impl From<rusqlite::Error> for Failure {
 
 impl DurableState for SqliteState {
     fn load(&self) -> Result<StateSnapshot, StateError> {
-        self.read("load the alerting state", |db, _| {
+        self.read("load the alerting state", |db| {
             Ok(StateSnapshot {
                 alerts: alerts::load(db)?,
                 silences: alerts::load_silences(db)?,
@@ -194,8 +206,8 @@ impl DurableState for SqliteState {
     }
 
     fn apply(&self, changes: &[&StateChange]) -> Result<(), StateError> {
-        self.write("write down what alerting decided", Sync::Now, |db, memory| {
-            changes.iter().try_for_each(|change| apply(db, memory, change))
+        self.write("write down what alerting decided", Sync::Now, |db, alert_rows| {
+            changes.iter().try_for_each(|change| apply(db, alert_rows, &self.leases, change))
         })
     }
 
@@ -205,33 +217,41 @@ impl DurableState for SqliteState {
         until: Timestamp,
         limits: LeaseLimits,
     ) -> Result<Vec<Delivery>, StateError> {
-        let mut database = self.lock();
-        let Database { connection, memory } = &mut *database;
-        let leased = leases::lease(connection, &mut memory.leases, now, until, limits);
-        leased.map_err(|failure| self.state_error("lease deliveries", failure))
+        if self.leases.clock_went_back(now) {
+            self.write("make deliveries due", Sync::Later, |db, _| deliveries::make_due(db, now))?;
+        }
+        self.read("lease deliveries", |db| self.leases.take(db, now, until, limits))
+    }
+
+    fn delivery_ended(&self, id: &str) {
+        self.leases.end(id);
     }
 
     fn settle_deliveries(&self, attempts: &[Attempt]) -> Result<Vec<DeadDelivery>, StateError> {
-        let dead = self.write("settle deliveries", Sync::Later, |db, memory| {
-            let settled = attempts.iter().map(|attempt| deliveries::settle(db, &memory.leases, attempt));
+        let dead = self.write("settle deliveries", Sync::Later, |db, _| {
+            let settled = attempts.iter().map(|attempt| deliveries::settle(db, &self.leases, attempt));
             let dead = settled.collect::<Result<Vec<_>, _>>()?;
             Ok(dead.into_iter().flatten().collect())
         })?;
-        self.lock().memory.leases.give_back(attempts.iter().map(|attempt| attempt.id.as_str()));
+        self.leases.give_back(attempts.iter().map(|attempt| attempt.id.as_str()));
         Ok(dead)
     }
 
     fn next_delivery(&self, after: Timestamp) -> Result<Option<Timestamp>, StateError> {
-        self.read("look for the next delivery", |db, memory| leases::next(db, &memory.leases, after))
+        self.read("look for the next delivery", |db| self.leases.next(db, after))
     }
 
     fn pending_deliveries(&self) -> Result<(u64, Option<Timestamp>), StateError> {
-        self.read("count deliveries", |db, memory| leases::pending(db, &memory.leases))
+        self.read("count deliveries", |db| {
+            Ok((deliveries::count_pending(db)?, self.leases.next(db, Timestamp::MIN)?))
+        })
     }
 
     fn history(&self, query: &HistoryQuery) -> Result<Vec<EpisodeRecord>, StateError> {
-        self.write("link the history", Sync::Later, |db, _| history::link(db))?;
-        self.read("read the history", |db, kept| history::find(db, &kept.alert_rows, query))
+        self.write("read the history", Sync::Later, |db, alert_rows| {
+            history::link(db)?;
+            history::find(db, alert_rows, query)
+        })
     }
 
     fn forget_history(&self, before: Timestamp, now: Timestamp) -> Result<(), StateError> {
@@ -247,11 +267,11 @@ impl DurableState for SqliteState {
     }
 
     fn inbox(&self, limit: usize) -> Result<Vec<InboxMessage>, StateError> {
-        self.read("read the inbox", |db, _| inbox::newest(db, limit))
+        self.read("read the inbox", |db| inbox::newest(db, limit))
     }
 
     fn inbox_message(&self, id: &str) -> Result<Option<InboxMessage>, StateError> {
-        self.read("read the inbox", |db, _| inbox::find(db, id))
+        self.read("read the inbox", |db| inbox::find(db, id))
     }
 }
 

@@ -3,6 +3,8 @@
 use std::hint::black_box;
 
 /// Never returns, and never calls the host.
+// Not inlined: its name is to stand in the backtrace.
+#[inline(never)]
 pub(crate) fn spin() -> ! {
     let mut x = 1_u64;
     loop {

@@ -15,7 +15,7 @@ use bellwether_model::state::{
 use bellwether_model::{Alert, AlertStatus, Timestamp};
 use futures::FutureExt;
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -34,6 +34,8 @@ use crate::telemetry::Telemetry;
 const MAX_CONCURRENT: usize = 64;
 /// Of these, for one integration of a receiver.
 const MAX_CONCURRENT_PER_INTEGRATION: usize = 8;
+/// Attempts that may have ended without that being written down; what is more waits for the disk.
+const MAX_UNSETTLED: usize = 256;
 /// How often it is counted what waits; that takes the longer the more it is.
 const COUNT_INTERVAL: Duration = Duration::from_secs(5);
 /// The longest that one attempt may take.
@@ -99,14 +101,14 @@ pub fn alert_routing(routing: RoutingHandle, tasks: Tasks) -> Arc<dyn Fn(Alert) 
 /// what does not is sent again after the next start.
 pub async fn run(deps: DeliveryDeps, token: CancellationToken) {
     let mut under_way = JoinSet::new();
-    let (mut ended, mut count_at) = (Vec::new(), Instant::now());
+    let (mut unsettled, mut count_at) = (Unsettled::default(), Instant::now());
     while !token.is_cancelled() {
         if Instant::now() >= count_at {
             count(&deps).await;
             count_at = Instant::now() + COUNT_INTERVAL;
         }
-        settle(&deps, std::mem::take(&mut ended)).await;
-        let wait = match round(&deps, &mut under_way).await {
+        let room = MAX_CONCURRENT.saturating_sub(under_way.len()).min(unsettled.room());
+        let wait = match round(&deps, &mut under_way, room).await {
             Ok(wait) => wait,
             Err(error) => {
                 error!(error = &error as &dyn std::error::Error, "cannot read the outbox");
@@ -116,16 +118,17 @@ pub async fn run(deps: DeliveryDeps, token: CancellationToken) {
         tokio::select! {
             () = token.cancelled() => {}
             () = deps.wake.notified() => {}
-            Some(attempt) = under_way.join_next() => ended.extend(attempt),
+            Some(attempt) = under_way.join_next() => unsettled.push(&deps, attempt),
+            () = unsettled.settle(&deps), if !unsettled.is_empty() => {}
             () = tokio::time::sleep(wait) => {}
         }
         while let Some(attempt) = under_way.try_join_next() {
-            ended.extend(attempt);
+            unsettled.push(&deps, attempt);
         }
     }
     let all_ended = async {
         while let Some(attempt) = under_way.join_next().await {
-            ended.extend(attempt);
+            unsettled.push(&deps, attempt);
         }
     };
     if tokio::time::timeout(STOP_WAIT, all_ended).await.is_err() {
@@ -134,27 +137,69 @@ pub async fn run(deps: DeliveryDeps, token: CancellationToken) {
             "notifications were still under way at the stop and will be sent again"
         );
     }
-    settle(&deps, ended).await;
+    while !unsettled.is_empty() {
+        unsettled.settle(&deps).await;
+    }
 }
 
-/// Writes down how attempts ended, those that ended at about the same time together.
-async fn settle(deps: &DeliveryDeps, ended: Vec<Attempt>) {
-    if ended.is_empty() {
-        return;
+/// Attempts that ended and are not written down yet. While one transaction is written the next messages go out.
+#[derive(Default)]
+struct Unsettled {
+    ended: Vec<Attempt>,
+    settling: Option<Settling>,
+}
+
+/// A transaction that is under way.
+struct Settling {
+    attempts: usize,
+    task: JoinHandle<Result<Vec<DeadDelivery>, StateError>>,
+}
+
+impl Unsettled {
+    fn is_empty(&self) -> bool {
+        self.ended.is_empty() && self.settling.is_none()
     }
-    match on_state(deps, move |state| state.settle_deliveries(&ended)).await {
-        Ok(dead) => dead.into_iter().for_each(|dead| (deps.on_dead)(dead)),
-        Err(error) => {
-            error!(error = &error as &dyn std::error::Error, "cannot note how deliveries ended");
+
+    /// How many more may end before some have to be written down.
+    fn room(&self) -> usize {
+        let settling = self.settling.as_ref().map_or(0, |settling| settling.attempts);
+        MAX_UNSETTLED.saturating_sub(self.ended.len() + settling)
+    }
+
+    fn push(&mut self, deps: &DeliveryDeps, attempt: Result<Attempt, JoinError>) {
+        // A task that panicked is cut off by its lease.
+        let Ok(attempt) = attempt else { return };
+        deps.state.delivery_ended(&attempt.id);
+        self.ended.push(attempt);
+    }
+
+    /// Writes down how attempts ended, all that wait together. Where this is given up half way the next call goes on.
+    async fn settle(&mut self, deps: &DeliveryDeps) {
+        let settling = self.settling.get_or_insert_with(|| {
+            let ended = std::mem::take(&mut self.ended);
+            let state = Arc::clone(&deps.state);
+            let attempts = ended.len();
+            Settling { attempts, task: tokio::task::spawn_blocking(move || state.settle_deliveries(&ended)) }
+        });
+        let settled = (&mut settling.task).await;
+        self.settling = None;
+        match settled.unwrap_or_else(|failed| Err(not_done(&failed))) {
+            Ok(dead) => dead.into_iter().for_each(|dead| (deps.on_dead)(dead)),
+            Err(error) => {
+                error!(error = &error as &dyn std::error::Error, "cannot note how deliveries ended");
+            }
         }
     }
 }
 
 /// Starts all that is due and fits, and says how long nothing more becomes due. What is due and does not fit is looked
 /// at again as soon as anything ends.
-async fn round(deps: &DeliveryDeps, under_way: &mut JoinSet<Attempt>) -> Result<Duration, StateError> {
+async fn round(
+    deps: &DeliveryDeps,
+    under_way: &mut JoinSet<Attempt>,
+    total: usize,
+) -> Result<Duration, StateError> {
     let now = deps.clock.now();
-    let total = MAX_CONCURRENT.saturating_sub(under_way.len());
     let limits = LeaseLimits { total, per_integration: MAX_CONCURRENT_PER_INTEGRATION };
     let look = move |state: &dyn DurableState| {
         let leased =
@@ -182,10 +227,12 @@ async fn on_state<T: Send + 'static>(
 ) -> Result<T, StateError> {
     let state = Arc::clone(&deps.state);
     let done = tokio::task::spawn_blocking(move || work(state.as_ref())).await;
-    done.unwrap_or_else(|failed| {
-        let cause = failed.to_string();
-        Err(StateError::Database { action: "finish a task", place: "the outbox".to_owned(), cause })
-    })
+    done.unwrap_or_else(|failed| Err(not_done(&failed)))
+}
+
+fn not_done(failed: &JoinError) -> StateError {
+    let cause = failed.to_string();
+    StateError::Database { action: "finish a task", place: "the outbox".to_owned(), cause }
 }
 
 async fn deliver(deps: &DeliveryDeps, delivery: Delivery) -> Attempt {

@@ -94,6 +94,8 @@ impl DurableState for FlakyState {
         Ok(Vec::new())
     }
 
+    fn delivery_ended(&self, _id: &str) {}
+
     fn settle_deliveries(&self, _attempts: &[Attempt]) -> Result<Vec<DeadDelivery>, StateError> {
         Ok(Vec::new())
     }

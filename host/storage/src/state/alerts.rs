@@ -54,13 +54,21 @@ impl AlertRows {
     }
 }
 
+/// Two statements: one that may replace rows would keep copies of the pages that it changes, for the case that it fails.
 pub(super) fn put(db: &Connection, rows: &mut AlertRows, alerts: &[Alert]) -> Result<(), Failure> {
-    let mut statement = db.prepare_cached(
-        "INSERT OR REPLACE INTO alert VALUES (:id, :fingerprint, :labels, :annotations, :starts_at, :ends_at,
-            :ends_by_timeout, :updated_at, :generator_url, :value_bits)",
+    let mut insert = db.prepare_cached(
+        "INSERT INTO alert VALUES (:id, :fingerprint, :labels, :annotations, :starts_at, :ends_at, :ends_by_timeout,
+            :updated_at, :generator_url, :value_bits)",
+    )?;
+    let mut update = db.prepare_cached(
+        "UPDATE alert SET fingerprint = :fingerprint, labels = :labels, annotations = :annotations,
+            starts_at = :starts_at, ends_at = :ends_at, ends_by_timeout = :ends_by_timeout, updated_at = :updated_at,
+            generator_url = :generator_url, value_bits = :value_bits
+         WHERE id = :id",
     )?;
     for alert in alerts {
         let known = rows.find(alert.fingerprint());
+        let statement = if known.is_some() { &mut update } else { &mut insert };
         statement.execute(named_params! {
             ":id": known,
             ":fingerprint": alert.fingerprint().0.cast_signed(),

@@ -1,7 +1,8 @@
-//! How values become columns: JSON that keeps infinities, numbers that keep all their bits.
+//! How values become columns: JSON that keeps infinities, numbers that keep all their bits, long texts packed.
 
 use bellwether_model::Timestamp;
 use bellwether_model::receiver::Notification;
+use rusqlite::types::ValueRef;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -84,6 +85,26 @@ pub(super) fn notification_from_json(what: &'static str, text: &str) -> Result<N
         notification.alerts[at].value = Some(value);
     }
     Ok(notification)
+}
+
+/// A long text without its repetitions: a message says the same of each of its alerts.
+pub(super) fn packed(text: &str) -> Vec<u8> {
+    snap::raw::Encoder::new().compress_vec(text.as_bytes()).expect("texts of messages are far below 4 GiB")
+}
+
+/// Reads what [`packed`] wrote, or a text as it was kept before.
+pub(super) fn unpacked(what: &'static str, column: ValueRef<'_>) -> Result<String, Failure> {
+    let damaged = |cause: String| Failure::Damaged { what, cause };
+    let bytes = match column {
+        ValueRef::Blob(packed) => {
+            snap::raw::Decoder::new().decompress_vec(packed).map_err(|error| damaged(error.to_string()))?
+        }
+        ValueRef::Text(text) => text.to_vec(),
+        ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => {
+            return Err(damaged("no text".to_owned()));
+        }
+    };
+    String::from_utf8(bytes).map_err(|error| damaged(error.to_string()))
 }
 
 const fn name_of(value: f64) -> &'static str {

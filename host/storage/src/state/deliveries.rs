@@ -12,7 +12,9 @@ use bellwether_model::state::{Attempt, DeadDelivery, Delivery, DeliveryOutcome, 
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::Failure;
-use super::codec::{from_json, notification_from_json, notification_to_json, time, to_json, to_word, word};
+use super::codec::{
+    from_json, notification_from_json, notification_to_json, packed, time, to_json, to_word, unpacked, word,
+};
 use super::leases::Leases;
 use super::notification_log::{self, Topic};
 
@@ -119,7 +121,7 @@ fn pending_about(
     let mut pending = Vec::new();
     while let Some(row) = rows.next()? {
         let (id, reason): (String, _) = (row.get(0)?, word("delivery", row.get(1)?)?);
-        pending.push(Pending { is_held: leases.is_held(&id, now), id, reason });
+        pending.push(Pending { is_held: !leases.withhold(&id, now), id, reason });
     }
     Ok(pending)
 }
@@ -159,12 +161,27 @@ fn insert(db: &Connection, delivery: &Delivery, is_head: bool) -> Result<(), Fai
         ":instead_of": delivery.instead_of.as_ref().map(to_json),
     })?;
     db.prepare_cached("INSERT INTO message VALUES (?1, ?2)")?
-        .execute(params![delivery.id, notification_to_json(&delivery.notification)])?;
+        .execute(params![delivery.id, packed(&notification_to_json(&delivery.notification))])?;
     let mut statement = db.prepare_cached("INSERT INTO new_delivery_alert VALUES (?1, ?2)")?;
     for alert in &delivery.notification.alerts {
         statement.execute(params![alert.fingerprint.0.0.cast_signed(), delivery.id])?;
     }
     Ok(())
+}
+
+/// What was to be sent by a clock that has gone back since is to be sent now.
+pub(super) fn make_due(db: &Connection, now: Timestamp) -> Result<(), Failure> {
+    db.prepare_cached("UPDATE delivery SET not_before = ?1 WHERE status = 'pending' AND not_before > ?1")?
+        .execute([now.as_millis()])?;
+    Ok(())
+}
+
+/// How many wait or are held.
+pub(super) fn count_pending(db: &Connection) -> Result<u64, Failure> {
+    let count: i64 = db
+        .prepare_cached("SELECT count(*) FROM delivery WHERE status = 'pending'")?
+        .query_row([], |row| row.get(0))?;
+    Ok(count.cast_unsigned())
 }
 
 /// Makes the oldest message of a topic its head where it has none.
@@ -336,7 +353,10 @@ fn delivery(row: &Row<'_>) -> Result<Delivery, Failure> {
         id: row.get("id")?,
         integration: row.get("integration")?,
         kind: row.get("kind")?,
-        notification: notification_from_json("delivery", &row.get::<_, String>("notification")?)?,
+        notification: notification_from_json(
+            "delivery",
+            &unpacked("delivery", row.get_ref("notification")?)?,
+        )?,
         instead_of: instead_of.map(|text| from_json("delivery", &text)).transpose()?,
         attempts: row.get("attempts")?,
         not_before: time(row, "not_before")?,

@@ -1,6 +1,7 @@
 //! Whose turn it is: which messages may be taken now, and who holds one already.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bellwether_model::Timestamp;
@@ -13,9 +14,18 @@ use super::{Failure, deliveries};
 const CLOCK_WENT_BACK: Duration = Duration::from_secs(60);
 
 /// Who holds which delivery: this process is the only one, so that nothing of it has to be on disk.
+///
+/// What is looked at while somebody writes is what was written before. So a writer withholds what it is about to take
+/// back until that is written, and nobody is handed a message that is no longer to be sent.
 #[derive(Debug, Default)]
 pub(super) struct Leases {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
     held: HashMap<String, Lease>,
+    withheld: HashSet<String>,
     /// When deliveries were asked for last.
     asked_at: Option<Timestamp>,
 }
@@ -25,27 +35,111 @@ struct Lease {
     receiver: String,
     integration: u32,
     until: Timestamp,
+    is_under_way: bool,
 }
 
 impl Leases {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a message from being taken until [`Self::release_withheld`]. False: somebody holds it already.
+    pub(super) fn withhold(&self, id: &str, now: Timestamp) -> bool {
+        let mut state = self.lock();
+        let is_free = !state.is_held(id, now);
+        if is_free {
+            state.withheld.insert(id.to_owned());
+        }
+        is_free
+    }
+
+    /// For when a transaction is over, whichever way.
+    pub(super) fn release_withheld(&self) {
+        self.lock().withheld.clear();
+    }
+
+    /// It is not under way any more, and stays held until it is settled.
+    pub(super) fn end(&self, id: &str) {
+        if let Some(lease) = self.lock().held.get_mut(id) {
+            lease.is_under_way = false;
+        }
+    }
+
+    /// Those that are settled need not be held any more.
+    pub(super) fn give_back<'a>(&self, ids: impl IntoIterator<Item = &'a str>) {
+        let mut state = self.lock();
+        for id in ids {
+            state.held.remove(id);
+        }
+    }
+
+    /// Whether the clock was put back far since deliveries were asked for last.
+    pub(super) fn clock_went_back(&self, now: Timestamp) -> bool {
+        self.lock().asked_at.is_some_and(|before| now + CLOCK_WENT_BACK < before)
+    }
+
+    /// Takes what is due and nobody holds.
+    pub(super) fn take(
+        &self,
+        db: &Connection,
+        now: Timestamp,
+        until: Timestamp,
+        limits: LeaseLimits,
+    ) -> Result<Vec<Delivery>, Failure> {
+        let mut state = self.lock();
+        state.forget_ended(now);
+        state.asked_at = Some(now);
+        let mut candidates = Vec::new();
+        let mut integration = next_integration(db, ("", -1))?;
+        while let Some((receiver, index)) = integration {
+            candidates.extend(due(db, &state, (&receiver, index), now, limits.per_integration)?);
+            integration = next_integration(db, (&receiver, index.into()))?;
+        }
+        candidates.sort_unstable();
+        candidates.truncate(limits.total);
+        let mut taken = Vec::with_capacity(candidates.len());
+        for candidate in candidates {
+            let delivery = deliveries::read(db, &candidate.id)?;
+            let (receiver, integration) = (delivery.notification.receiver.clone(), delivery.integration);
+            state.held.insert(candidate.id, Lease { receiver, integration, until, is_under_way: true });
+            taken.push(delivery);
+        }
+        Ok(taken)
+    }
+
+    /// When, after a time, the next one may be leased.
+    pub(super) fn next(&self, db: &Connection, after: Timestamp) -> Result<Option<Timestamp>, Failure> {
+        let state = self.lock();
+        let mut statement = db.prepare_cached(
+            "SELECT not_before, id FROM delivery WHERE status = 'pending' AND is_head = 1 AND not_before > ?1
+             ORDER BY not_before",
+        )?;
+        let mut rows = statement.query([after.as_millis()])?;
+        let mut next = None;
+        while let Some(row) = rows.next()? {
+            if !state.held.contains_key(&row.get::<_, String>(1)?) {
+                next = Some(Timestamp::from_millis(row.get(0)?));
+                break;
+            }
+        }
+        Ok(next.into_iter().chain(state.next_end(after)).min())
+    }
+}
+
+impl State {
     fn forget_ended(&mut self, now: Timestamp) {
         self.held.retain(|_, lease| lease.until > now);
     }
 
-    pub(super) fn is_held(&self, id: &str, now: Timestamp) -> bool {
+    fn is_held(&self, id: &str, now: Timestamp) -> bool {
         self.held.get(id).is_some_and(|lease| lease.until > now)
     }
 
-    fn of_integration(&self, receiver: &str, integration: u32) -> usize {
-        let is_its = |lease: &&Lease| lease.integration == integration && lease.receiver == receiver;
+    fn under_way(&self, receiver: &str, integration: u32) -> usize {
+        let is_its = |lease: &&Lease| {
+            lease.is_under_way && lease.integration == integration && lease.receiver == receiver
+        };
         self.held.values().filter(is_its).count()
-    }
-
-    /// Those that are settled need not be held any more.
-    pub(super) fn give_back<'a>(&mut self, ids: impl IntoIterator<Item = &'a str>) {
-        for id in ids {
-            self.held.remove(id);
-        }
     }
 
     fn next_end(&self, after: Timestamp) -> Option<Timestamp> {
@@ -60,43 +154,6 @@ struct Candidate {
     rank: usize,
     ready_at: i64,
     id: String,
-}
-
-pub(super) fn lease(
-    db: &Connection,
-    leases: &mut Leases,
-    now: Timestamp,
-    until: Timestamp,
-    limits: LeaseLimits,
-) -> Result<Vec<Delivery>, Failure> {
-    leases.forget_ended(now);
-    let asked_at = leases.asked_at.replace(now);
-    if asked_at.is_some_and(|before| now + CLOCK_WENT_BACK < before) {
-        make_due(db, now)?;
-    }
-    let mut candidates = Vec::new();
-    let mut integration = next_integration(db, ("", -1))?;
-    while let Some((receiver, index)) = integration {
-        candidates.extend(due(db, leases, (&receiver, index), now, limits.per_integration)?);
-        integration = next_integration(db, (&receiver, index.into()))?;
-    }
-    candidates.sort_unstable();
-    candidates.truncate(limits.total);
-    let mut taken = Vec::with_capacity(candidates.len());
-    for candidate in candidates {
-        let delivery = deliveries::read(db, &candidate.id)?;
-        let (receiver, integration) = (delivery.notification.receiver.clone(), delivery.integration);
-        leases.held.insert(candidate.id, Lease { receiver, integration, until });
-        taken.push(delivery);
-    }
-    Ok(taken)
-}
-
-/// What was to be sent by a clock that has gone back since is to be sent now.
-fn make_due(db: &Connection, now: Timestamp) -> Result<(), Failure> {
-    db.prepare_cached("UPDATE delivery SET not_before = ?1 WHERE status = 'pending' AND not_before > ?1")?
-        .execute([now.as_millis()])?;
-    Ok(())
 }
 
 /// The integration, in order of receivers and their integrations, that follows one and has anything to send. Asked in two
@@ -124,13 +181,13 @@ fn next_integration(
 /// What one integration may still get now.
 fn due(
     db: &Connection,
-    leases: &Leases,
+    state: &State,
     (receiver, integration): (&str, u32),
     now: Timestamp,
     at_most: usize,
 ) -> Result<Vec<Candidate>, Failure> {
-    let held = leases.of_integration(receiver, integration);
-    let free = at_most.saturating_sub(held);
+    let under_way = state.under_way(receiver, integration);
+    let free = at_most.saturating_sub(under_way);
     let mut statement = db.prepare_cached(
         "SELECT not_before, id FROM delivery WHERE status = 'pending' AND is_head = 1
             AND receiver = ?1 AND integration = ?2 AND not_before <= ?3 ORDER BY not_before, id",
@@ -141,34 +198,9 @@ fn due(
         && let Some(row) = rows.next()?
     {
         let id: String = row.get(1)?;
-        if !leases.is_held(&id, now) {
-            candidates.push(Candidate { rank: held + candidates.len(), ready_at: row.get(0)?, id });
+        if !state.is_held(&id, now) && !state.withheld.contains(&id) {
+            candidates.push(Candidate { rank: under_way + candidates.len(), ready_at: row.get(0)?, id });
         }
     }
     Ok(candidates)
-}
-
-/// How many deliveries wait or are held, and when the first of them may be leased.
-pub(super) fn pending(db: &Connection, leases: &Leases) -> Result<(u64, Option<Timestamp>), Failure> {
-    let count: i64 = db
-        .prepare_cached("SELECT count(*) FROM delivery WHERE status = 'pending'")?
-        .query_row([], |row| row.get(0))?;
-    Ok((count.cast_unsigned(), next(db, leases, Timestamp::MIN)?))
-}
-
-/// When, after a time, the next one may be leased.
-pub(super) fn next(db: &Connection, leases: &Leases, after: Timestamp) -> Result<Option<Timestamp>, Failure> {
-    let mut statement = db.prepare_cached(
-        "SELECT not_before, id FROM delivery WHERE status = 'pending' AND is_head = 1 AND not_before > ?1
-         ORDER BY not_before",
-    )?;
-    let mut rows = statement.query([after.as_millis()])?;
-    let mut next = None;
-    while let Some(row) = rows.next()? {
-        if !leases.held.contains_key(&row.get::<_, String>(1)?) {
-            next = Some(Timestamp::from_millis(row.get(0)?));
-            break;
-        }
-    }
-    Ok(next.into_iter().chain(leases.next_end(after)).min())
 }

@@ -269,7 +269,7 @@ fn texts_of_delivered_messages_go_after_a_week_and_those_given_up_stay() {
     state.settle_delivery(&late, &DeliveryOutcome::Delivered(None), at(6 * DAY)).unwrap();
     let texts = |now: i64| {
         state.forget_history(at(0), at(now)).unwrap();
-        let texts = state.read("look", |db, _| {
+        let texts = state.read("look", |db| {
             let mut statement = db.prepare("SELECT delivery FROM message ORDER BY delivery")?;
             let ids: rusqlite::Result<Vec<String>> = statement.query_map([], |row| row.get(0))?.collect();
             Ok(ids?)

@@ -33,7 +33,7 @@ async fn plugins() -> Plugins {
 /// The receivers of a file in that folder, and what was remarked.
 async fn load(text: &str, folder: &Path) -> (ConfiguredReceivers, Vec<String>) {
     let (config, _) = Config::parse("am.yml", text).unwrap();
-    let state = SqliteState::open(Path::new(":memory:")).unwrap();
+    let state = SqliteState::open(&folder.join("state.db")).unwrap();
     let inbox = Arc::new(Inbox::new(Arc::new(state)));
     let natives = NativeReceivers { email: Arc::new(Email::default()), inbox };
     let mut notes = Vec::new();
@@ -87,7 +87,8 @@ async fn redirects_are_answers_where_the_operator_says_so() {
         "route: {{receiver: a}}\nreceivers: [{{name: a, webhook_configs: [{{url: '{}', http_config: {{follow_redirects: false}}}}]}}]\n",
         server.url()
     );
-    let (receivers, _) = load(&text, Path::new("")).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (receivers, _) = load(&text, folder.path()).await;
     assert!(matches!(tell(&receivers).await, Err(DeliveryFailure::Permanent(_))));
     assert_eq!(server.seen().len(), 1);
 }
@@ -135,7 +136,8 @@ async fn settings_that_can_never_work_are_told_and_keep_only_their_own_messages_
 route: {receiver: a}
 receivers: [{name: a, webhook_configs: [{url: 'http://x/', http_config: {tls_config: {max_version: TLS10}}}]}]
 ";
-    let (receivers, notes) = load(text, Path::new("")).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (receivers, notes) = load(text, folder.path()).await;
     assert!(
         notes[0].contains("line 3: http_config: tls_config: max_version TLS10 is not spoken here"),
         "{notes:?}"

@@ -1,4 +1,3 @@
-use std::path::Path;
 use std::sync::Mutex;
 
 use bellwether_alerting::config::Config;
@@ -61,11 +60,13 @@ struct Bench {
     deps: DeliveryDeps,
     dead: Arc<Mutex<Vec<DeadDelivery>>>,
     token: CancellationToken,
+    _folder: tempfile::TempDir,
 }
 
 impl Bench {
     fn new(receivers: &[(&str, Manner)]) -> Self {
-        let state = SqliteState::open(Path::new(":memory:")).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let state = SqliteState::open(&folder.path().join("state.db")).unwrap();
         let senders = receivers.iter().map(|(name, manner)| (*name, Arc::new(*manner) as Arc<dyn Receiver>));
         let dead = Arc::new(Mutex::new(Vec::new()));
         let note_dead = Arc::clone(&dead);
@@ -81,7 +82,7 @@ impl Bench {
             on_dead: Arc::new(move |dead| note_dead.lock().unwrap().push(dead)),
             clock: Clock::runtime(DECIDED_AT),
         };
-        Self { deps, dead, token: CancellationToken::new() }
+        Self { deps, dead, token: CancellationToken::new(), _folder: folder }
     }
 
     fn put(&self, deliveries: Vec<Delivery>) {
@@ -101,7 +102,7 @@ impl Bench {
         self.deps.wake.notify_one();
     }
 
-    fn start(&self) -> tokio::task::JoinHandle<()> {
+    fn start(&self) -> JoinHandle<()> {
         tokio::spawn(run(self.deps.clone(), self.token.clone()))
     }
 

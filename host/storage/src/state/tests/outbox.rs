@@ -39,12 +39,37 @@ fn retry(secs: i64) -> DeliveryOutcome {
 
 fn waiting(state: &SqliteState) -> Vec<String> {
     state
-        .read("look", |db, _| {
+        .read("look", |db| {
             let mut statement = db.prepare("SELECT id FROM delivery WHERE status = 'pending' ORDER BY id")?;
             let ids: rusqlite::Result<Vec<String>> = statement.query_map([], |row| row.get(0))?.collect();
             Ok(ids?)
         })
         .unwrap()
+}
+
+#[test]
+fn what_has_ended_makes_room_and_is_held_until_it_is_settled() {
+    let (_dir, state) = state();
+    let limits = LeaseLimits { total: 9, per_integration: 1 };
+    state.record_flush(&flush(vec![first("g1", "a", "1"), first("g2", "a", "2")])).unwrap();
+    assert_eq!(ids(&state.lease_deliveries(at(1), at(40), limits).unwrap()), ["1"]);
+    assert_eq!(state.lease_deliveries(at(1), at(40), limits).unwrap(), []);
+    state.delivery_ended("1");
+    assert_eq!(ids(&state.lease_deliveries(at(1), at(40), limits).unwrap()), ["2"]);
+    state.delivery_ended("2");
+    assert_eq!(state.lease_deliveries(at(2), at(40), limits).unwrap(), [], "both wait to be settled");
+}
+
+#[test]
+fn what_a_writer_is_about_to_take_back_is_handed_to_nobody() {
+    let (_dir, state) = state();
+    state.record_flush(&flush(vec![first("g1", "a", "1"), first("g2", "a", "2")])).unwrap();
+    assert!(state.leases.withhold("1", at(1)));
+    assert_eq!(ids(&state.lease_deliveries(at(1), at(40), at_most(9)).unwrap()), ["2"]);
+    assert!(!state.leases.withhold("2", at(1)), "somebody has it");
+    // Any transaction that ends, this one for want of anything to write.
+    state.record_flush(&flush(vec![])).unwrap();
+    assert_eq!(ids(&state.lease_deliveries(at(1), at(40), at_most(9)).unwrap()), ["1"]);
 }
 
 #[test]
@@ -86,7 +111,7 @@ fn the_next_one_is_told_without_those_that_wait_behind_it() {
 fn what_is_due_is_found_by_indexes() {
     let (_dir, state) = state();
     let plan = |query: &str| {
-        let steps = state.read("explain", |db, _| {
+        let steps = state.read("explain", |db| {
             let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {query}"))?;
             let steps: rusqlite::Result<Vec<String>> = statement.query_map([], |row| row.get(3))?.collect();
             Ok(steps?.join("; "))
