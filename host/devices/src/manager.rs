@@ -73,6 +73,7 @@ struct Running {
     config: Arc<DeviceConfig>,
     monitor: Arc<Monitor>,
     retry: Arc<Notify>,
+    replaced: Arc<Notify>,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -126,11 +127,12 @@ impl DeviceManager {
         found.inspect(|device| device.retry.notify_one()).is_some()
     }
 
-    /// Connects all devices of a driver afresh, since the driver was replaced.
+    /// Has all devices of a driver go on with the one that is there now: those that are connected stay so, the others try
+    /// to connect.
     pub fn driver_changed(&self, driver: &str) {
         let devices = self.lock();
         let concerned = devices.iter().filter(|device| device.config.driver == driver);
-        concerned.for_each(|device| device.retry.notify_one());
+        concerned.for_each(|device| device.replaced.notify_one());
     }
 
     /// Takes over a new configuration. Devices that are the same in it keep their connection; the series of those
@@ -194,17 +196,18 @@ impl Surroundings {
         if let Some(driver) = (self.drivers)(&config.driver) {
             monitor.declare_driver(driver.info());
         }
-        let retry = Arc::new(Notify::new());
+        let (retry, replaced) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let stop = self.stop.child_token();
         let task = supervise(DeviceTask {
             monitor: Arc::clone(&monitor),
             drivers: Arc::clone(&self.drivers),
             retry: Arc::clone(&retry),
+            replaced: Arc::clone(&replaced),
             stop: stop.clone(),
             epoch: self.epoch,
             seed: self.seed,
         });
-        Running { config: Arc::clone(config), monitor, retry, stop, task: tokio::spawn(task) }
+        Running { config: Arc::clone(config), monitor, retry, replaced, stop, task: tokio::spawn(task) }
     }
 }
 

@@ -55,6 +55,11 @@ pub enum NoticeKind {
         /// What broke.
         error: String,
     },
+    /// A new version of the driver fails with this device, so the one before it goes on.
+    DriverRejected {
+        /// What failed.
+        error: String,
+    },
     /// The driver is not tried again for a while.
     Quarantined {
         /// Why, in words.

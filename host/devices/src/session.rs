@@ -6,16 +6,22 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use bellwether_model::device::{DriverFailure, DriverInfo, DriverOutput, DriverSession, Frame, Framing};
+use bellwether_model::device::{
+    DeviceContext, Driver, DriverFailure, DriverInfo, DriverOutput, DriverSession, Frame, Framing,
+};
 use bellwether_model::{BoxFuture, Timestamp};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
+use tracing::warn;
 
+use crate::capture::Capture;
 use crate::framing::Framer;
 use crate::lifecycle::End;
 use crate::log_rules::{is_text, readable_line};
+use crate::manager::DriverLookup;
 use crate::monitor::Monitor;
+use crate::notice::NoticeKind;
 use crate::output::DropReason;
 use crate::transport::ByteStream;
 
@@ -37,6 +43,8 @@ const SHORTEST_WAKE: Duration = Duration::from_millis(10);
 const WRITE_BYTES: usize = 4 << 10;
 /// A device that does not take bytes for this long is gone.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+/// What a new driver has to make sense of before it takes over, in bytes.
+const REHEARSAL_BYTES: usize = 64 << 10;
 /// Most events of one call.
 const EVENTS_PER_CALL: usize = 100;
 /// Most log lines of one call.
@@ -65,6 +73,22 @@ impl SessionEnd {
     }
 }
 
+/// The driver that serves a connection, and how another one takes its place while the connection stands.
+pub(crate) struct Drivers<'a> {
+    /// What the driver that serves says of itself.
+    pub(crate) serving: DriverInfo,
+    /// What its session began with.
+    pub(crate) context: DeviceContext,
+    /// Finds the driver that is to serve now.
+    pub(crate) lookup: &'a DriverLookup,
+    /// Says that this may be another one.
+    pub(crate) replaced: &'a Notify,
+}
+
+fn framer_of(driver: &DriverInfo) -> Framer {
+    Framer::new(driver.framing, driver.max_frame_bytes)
+}
+
 /// What the reading side passes on.
 enum Input {
     Chunk { at: Timestamp, bytes: Vec<u8> },
@@ -74,18 +98,20 @@ enum Input {
 /// Serves one connection until it ends. `good` is notified after each call that made sense of a frame.
 pub(crate) async fn serve(
     stream: Box<dyn ByteStream>,
-    driver: &DriverInfo,
     session: Box<dyn DriverSession>,
+    drivers: Drivers<'_>,
     monitor: &Monitor,
     good: &Notify,
 ) -> SessionEnd {
     let (reader, writer) = tokio::io::split(stream);
     let (queue, chunks) = mpsc::channel(QUEUED_CHUNKS);
+    let (framing, framer) = (drivers.serving.framing, framer_of(&drivers.serving));
     let connection = Connection {
         session,
+        drivers,
         writer,
-        framing: driver.framing,
-        framer: Framer::new(driver.framing, driver.max_frame_bytes),
+        framing,
+        framer,
         pending: VecDeque::new(),
         wake: None,
         monitor,
@@ -121,6 +147,7 @@ async fn read(mut reader: impl AsyncRead + Unpin, queue: mpsc::Sender<Input>, mo
 
 struct Connection<'a, W> {
     session: Box<dyn DriverSession>,
+    drivers: Drivers<'a>,
     writer: W,
     framing: Framing,
     framer: Framer,
@@ -145,12 +172,40 @@ impl<W: AsyncWrite + Unpin> Connection<'_, W> {
         loop {
             tokio::select! {
                 biased;
+                () = self.drivers.replaced.notified() => self.change_driver().await?,
                 () = until(self.wake) => self.tick().await?,
                 input = chunks.recv() => match input {
                     Some(Input::Chunk { at, bytes }) => self.chunk(at, &bytes, chunks).await?,
                     Some(Input::End(reason)) => return Ok(reason),
                     None => return Ok("reading ended".to_owned()),
                 },
+            }
+        }
+    }
+
+    /// Goes on with the driver that has taken the place of this one, between two frames and on the same connection, if it
+    /// can make sense of what the device sent lately. Where it cannot, or there is none any more, the old one goes on.
+    async fn change_driver(&mut self) -> Result<(), SessionEnd> {
+        let Some(driver) = (self.drivers.lookup)(&self.monitor.config.driver) else { return Ok(()) };
+        let info = driver.info();
+        if (info.framing, info.max_frame_bytes)
+            != (self.drivers.serving.framing, self.drivers.serving.max_frame_bytes)
+        {
+            return Err(SessionEnd::closed("the driver was replaced by one that cuts frames differently"));
+        }
+        match succession(driver.as_ref(), &self.drivers, self.monitor).await {
+            Ok((session, output)) => {
+                self.session = session;
+                self.drivers.serving = driver.info().clone();
+                self.monitor.declare_driver(driver.info());
+                self.wake = None;
+                self.apply(output, self.monitor.now()).await
+            }
+            Err(failure) => {
+                let error = failure.to_string();
+                warn!(device = self.monitor.config.id, error, "a new driver fails, the old one goes on");
+                self.monitor.notice(NoticeKind::DriverRejected { error });
+                Ok(())
             }
         }
     }
@@ -287,6 +342,47 @@ impl<W: AsyncWrite + Unpin> Connection<'_, W> {
             Err(_) => Err(SessionEnd::closed("the device takes no bytes")),
         }
     }
+}
+
+/// A session that has begun, of a driver that has gone through a rehearsal.
+async fn succession(
+    driver: &dyn Driver,
+    drivers: &Drivers<'_>,
+    monitor: &Monitor,
+) -> Result<(Box<dyn DriverSession>, DriverOutput), DriverFailure> {
+    let context = || DeviceContext { now: monitor.now(), ..drivers.context.clone() };
+    let mut rehearsal = call(driver.open(context())).await?;
+    call(rehearsal.start(monitor.now())).await?;
+    let mut frames = latest_frames(&drivers.serving, &monitor.capture());
+    while !frames.is_empty() {
+        match call(rehearsal.receive(next_batch(&mut frames))).await {
+            Ok(_) | Err(DriverFailure::BadInput(_)) => {}
+            Err(failure) => return Err(failure),
+        }
+    }
+    let mut session = call(driver.open(context())).await?;
+    let output = call(session.start(monitor.now())).await?;
+    Ok((session, output))
+}
+
+/// What the device sent lately.
+fn latest_frames(driver: &DriverInfo, capture: &Capture) -> VecDeque<Frame> {
+    let received: Vec<_> = capture.received().collect();
+    let mut bytes = 0;
+    let fits = |(_, chunk): &&(Duration, &[u8])| {
+        bytes += chunk.len();
+        bytes <= REHEARSAL_BYTES
+    };
+    let count = received.iter().rev().take_while(fits).count();
+    let mut framer = framer_of(driver);
+    let mut latest = VecDeque::new();
+    for (at, chunk) in &received[received.len() - count..] {
+        let mut frames = Vec::new();
+        framer.push(chunk, &mut frames);
+        let at = capture.head.t0_ms + *at;
+        latest.extend(frames.into_iter().map(|data| Frame { at, data }));
+    }
+    latest
 }
 
 async fn until(time: Option<Instant>) {

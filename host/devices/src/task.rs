@@ -17,7 +17,7 @@ use crate::manager::DriverLookup;
 use crate::monitor::Monitor;
 use crate::notice::NoticeKind;
 use crate::random::SplitMix64;
-use crate::session::{SessionEnd, call, serve};
+use crate::session::{Drivers, SessionEnd, call, serve};
 use crate::transport::{OpenError, Opened, Transport};
 
 /// A device's task that itself broke is started again after this long.
@@ -31,6 +31,8 @@ pub(crate) struct DeviceTask {
     pub(crate) drivers: DriverLookup,
     /// Asks for an attempt now, or for a fresh connection.
     pub(crate) retry: Arc<Notify>,
+    /// Says that the driver may be another one now.
+    pub(crate) replaced: Arc<Notify>,
     /// Ends the task.
     pub(crate) stop: CancellationToken,
     /// When simulated boards were switched on.
@@ -154,9 +156,8 @@ impl<'a> Runner<'a> {
     async fn serve(&mut self, driver: &dyn Driver, opened: Opened) -> Option<Interrupted> {
         self.monitor.opened();
         self.feed(Event::Opened);
-        let monitor = Arc::clone(&self.task.monitor);
         let good = Notify::new();
-        let serving = AssertUnwindSafe(converse(driver, opened, &monitor, &good)).catch_unwind();
+        let serving = AssertUnwindSafe(converse(self.task, driver, opened, &good)).catch_unwind();
         let served = self.watch_good(serving, Some(&good)).await;
         let (ended, interrupted) = match served {
             Ok(Ok(ended)) => (ended, None),
@@ -193,6 +194,8 @@ impl<'a> Runner<'a> {
         good: Option<&Notify>,
     ) -> Result<F::Output, Interrupted> {
         let mut work = std::pin::pin!(work);
+        // A connection that stands goes on with the new driver by itself.
+        let replaced = good.is_none().then_some(self.task.replaced.as_ref());
         loop {
             let mut why = "silent for too long";
             let timeout = self.lifecycle.next_timeout().map(|at| self.began + at);
@@ -205,6 +208,7 @@ impl<'a> Runner<'a> {
                     why = "a new connection was asked for";
                     self.feed(Event::Retry);
                 }
+                () = notified(replaced) => self.feed(Event::Retry),
                 () = at(timeout) => self.feed(Event::Elapsed),
             }
             if std::mem::take(&mut self.close_wanted) {
@@ -261,8 +265,8 @@ impl<'a> Runner<'a> {
 }
 
 /// Opens the driver's session and serves the connection.
-async fn converse(driver: &dyn Driver, opened: Opened, monitor: &Monitor, good: &Notify) -> SessionEnd {
-    let config = &monitor.config;
+async fn converse(task: &DeviceTask, driver: &dyn Driver, opened: Opened, good: &Notify) -> SessionEnd {
+    let (monitor, config) = (task.monitor.as_ref(), &task.monitor.config);
     let settings = serde_json::Value::Object(config.settings.clone()).to_string();
     let context = DeviceContext {
         name: config.id.clone(),
@@ -271,8 +275,12 @@ async fn converse(driver: &dyn Driver, opened: Opened, monitor: &Monitor, good: 
         now: monitor.now(),
         extras: opened.facts,
     };
-    match call(driver.open(context)).await {
-        Ok(session) => serve(opened.stream, driver.info(), session, monitor, good).await,
+    match call(driver.open(context.clone())).await {
+        Ok(session) => {
+            let (serving, lookup, replaced) = (driver.info().clone(), &task.drivers, task.replaced.as_ref());
+            let drivers = Drivers { serving, context, lookup, replaced };
+            serve(opened.stream, session, drivers, monitor, good).await
+        }
         Err(failure) => SessionEnd::of(failure),
     }
 }

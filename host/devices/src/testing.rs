@@ -25,12 +25,22 @@ pub(crate) fn clock() -> Clock {
 
 /// Understands lines such as `temp=5`, and does what it is told by the words below.
 #[derive(Debug)]
-pub(crate) struct TestDriver(DriverInfo);
+pub(crate) struct TestDriver {
+    info: DriverInfo,
+    /// Begins the name of each metric.
+    prefix: &'static str,
+}
 
 impl TestDriver {
     pub(crate) fn lookup() -> DriverLookup {
+        let driver = Self::with_prefix("");
+        Arc::new(move |name| (name != "missing").then(|| Arc::clone(&driver)))
+    }
+
+    /// Another version of it.
+    pub(crate) fn with_prefix(prefix: &'static str) -> Arc<dyn Driver> {
         let event = EventKind { kind: "declared".into(), severity: Severity::Info, help: String::new() };
-        let driver: Arc<dyn Driver> = Arc::new(Self(DriverInfo {
+        let info = DriverInfo {
             name: "test".into(),
             version: "1.0.0".into(),
             framing: Framing::Lines,
@@ -38,23 +48,24 @@ impl TestDriver {
             baud_rates: vec![115_200],
             metrics: Vec::new(),
             events: vec![event],
-        }));
-        Arc::new(move |name| (name != "missing").then(|| Arc::clone(&driver)))
+        };
+        Arc::new(Self { info, prefix })
     }
 }
 
 impl Driver for TestDriver {
     fn info(&self) -> &DriverInfo {
-        &self.0
+        &self.info
     }
 
     fn open(&self, _: DeviceContext) -> BoxFuture<'_, Result<Box<dyn DriverSession>, DriverFailure>> {
-        Box::pin(async { Ok(Box::new(TestSession) as Box<dyn DriverSession>) })
+        let session = TestSession(self.prefix);
+        Box::pin(async { Ok(Box::new(session) as Box<dyn DriverSession>) })
     }
 }
 
 #[derive(Debug)]
-struct TestSession;
+struct TestSession(&'static str);
 
 impl DriverSession for TestSession {
     fn start(&mut self, _: Timestamp) -> BoxFuture<'_, Result<DriverOutput, DriverFailure>> {
@@ -65,7 +76,11 @@ impl DriverSession for TestSession {
         Box::pin(async move {
             let mut output = DriverOutput::default();
             for frame in frames {
-                understand(&String::from_utf8_lossy(&frame.data), &mut output)?;
+                let prefix = self.0;
+                if prefix == "broken_" {
+                    return Err(DriverFailure::Crashed("broken".into()));
+                }
+                understand(prefix, &String::from_utf8_lossy(&frame.data), &mut output)?;
                 if frame.data == b"hang" {
                     std::future::pending::<()>().await;
                 }
@@ -86,7 +101,7 @@ fn sample(metric: &str, value: f64) -> DeviceSample {
     DeviceSample { metric: metric.to_owned(), labels: Vec::new(), value, at: None }
 }
 
-fn understand(line: &str, output: &mut DriverOutput) -> Result<(), DriverFailure> {
+fn understand(prefix: &str, line: &str, output: &mut DriverOutput) -> Result<(), DriverFailure> {
     match line {
         "panic" => panic!("told to"),
         "crash" => return Err(DriverFailure::Crashed("told to".into())),
@@ -107,7 +122,7 @@ fn understand(line: &str, output: &mut DriverOutput) -> Result<(), DriverFailure
         line => {
             let pairs = line.split_whitespace().filter_map(|pair| pair.split_once('='));
             let values = pairs.filter_map(|(name, value)| Some((name, value.parse().ok()?)));
-            output.samples.extend(values.map(|(name, value)| sample(name, value)));
+            output.samples.extend(values.map(|(name, value)| sample(&format!("{prefix}{name}"), value)));
         }
     }
     Ok(())
@@ -168,6 +183,7 @@ pub(crate) fn brief(notice: &DeviceNotice) -> String {
         NoticeKind::Log(log) => format!("log {}", log.message),
         NoticeKind::Identity(_) => "identity".to_owned(),
         NoticeKind::DriverCrashed { error } => format!("crashed: {error}"),
+        NoticeKind::DriverRejected { error } => format!("rejected: {error}"),
         NoticeKind::Quarantined { reason } => format!("quarantined: {reason}"),
     };
     format!("{} {what}", notice.device_id)

@@ -1,3 +1,6 @@
+use std::sync::Mutex;
+
+use bellwether_model::device::Driver;
 use bellwether_model::is_stale;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{advance, sleep_until};
@@ -22,11 +25,15 @@ struct House {
 
 impl House {
     fn new(devices: Vec<DeviceConfig>) -> Self {
+        Self::with(TestDriver::lookup(), devices)
+    }
+
+    fn with(drivers: DriverLookup, devices: Vec<DeviceConfig>) -> Self {
         let set = DeviceSet::from_configs(devices, &demo_log_rules()).unwrap();
         let (sink, heard) = Recorder::new();
         let manager = DeviceManager::start(
             &set,
-            TestDriver::lookup(),
+            drivers,
             Arc::clone(&sink) as Arc<dyn Sink>,
             clock(),
             CancellationToken::new(),
@@ -331,4 +338,65 @@ async fn capture_of_a_device_replays_to_the_same_bytes() {
     assert_eq!(received.len() as u64, house.status("a").counters.bytes_read);
     assert_eq!(Capture::parse(&capture.print()).unwrap(), capture);
     assert_eq!(house.manager.capture("nobody"), None);
+}
+
+/// The driver that there is now; tests put another one in its place.
+#[derive(Clone)]
+struct Shelf(Arc<Mutex<Option<Arc<dyn Driver>>>>);
+
+impl Shelf {
+    fn with(driver: Arc<dyn Driver>) -> Self {
+        Self(Arc::new(Mutex::new(Some(driver))))
+    }
+
+    fn lookup(&self) -> DriverLookup {
+        let shelf = self.clone();
+        Arc::new(move |_| shelf.0.lock().unwrap().clone())
+    }
+
+    fn put(&self, driver: Option<Arc<dyn Driver>>) {
+        *self.0.lock().unwrap() = driver;
+    }
+}
+
+/// A board that counts, a line a second.
+fn counter() -> DeviceConfig {
+    let lines: Vec<_> = (1..60).map(|n| (n, print(&format!("count={n}")))).collect();
+    board("a", &lines)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_driver_takes_over_without_a_break_or_a_lost_line() {
+    let shelf = Shelf::with(TestDriver::with_prefix("old_"));
+    let mut house = House::with(shelf.lookup(), vec![counter()]);
+    house.until(10_500).await;
+    shelf.put(Some(TestDriver::with_prefix("new_")));
+    house.manager.driver_changed("test");
+    house.until(20_500).await;
+    let counted = |name: &str| {
+        let series = format!(r#"{name}{{device_id="a", model_name="stories260k", platform="esp32"}}"#);
+        house.sink.samples(&series).into_iter().map(|(_, value)| value).collect::<Vec<_>>()
+    };
+    assert_eq!(counted("old_count"), (1..=10).map(f64::from).collect::<Vec<_>>());
+    assert_eq!(counted("new_count"), (11..=20).map(f64::from).collect::<Vec<_>>());
+    assert_eq!(house.heard_of("a"), [(0, "a connected".to_owned())], "the connection stood all the time");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_driver_that_fails_on_what_the_device_sends_does_not_take_over() {
+    let shelf = Shelf::with(TestDriver::with_prefix("old_"));
+    let mut house = House::with(shelf.lookup(), vec![counter()]);
+    house.until(10_500).await;
+    shelf.put(Some(TestDriver::with_prefix("broken_")));
+    house.manager.driver_changed("test");
+    house.until(15_500).await;
+    shelf.put(None);
+    house.manager.driver_changed("test");
+    house.until(20_500).await;
+    let counted =
+        house.sink.samples(r#"old_count{device_id="a", model_name="stories260k", platform="esp32"}"#);
+    assert_eq!(counted.len(), 20, "the old one goes on, also when its file is gone");
+    let heard = house.heard_of("a");
+    assert_eq!(heard.len(), 2, "{heard:?}");
+    assert!(heard[1].1.contains("rejected: ") && heard[1].1.contains("broken"), "{heard:?}");
 }

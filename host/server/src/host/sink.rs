@@ -75,6 +75,9 @@ impl Sink for DeviceSink {
                 warn!(device = device_id, reason = error, "driver crashed");
                 (Kind::Plugin, format!("driver crashed: {error}"))
             }
+            NoticeKind::DriverRejected { error } => {
+                (Kind::Plugin, format!("new driver fails, the old one goes on: {error}"))
+            }
             NoticeKind::Quarantined { reason } => {
                 warn!(device = device_id, reason, "driver quarantined for a device");
                 (Kind::Plugin, format!("driver quarantined: {reason}"))
