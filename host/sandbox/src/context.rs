@@ -1,6 +1,6 @@
 //! What belongs to one loaded plugin and is shared by all its instances.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,10 +11,14 @@ use crate::blame::{Blame, Refusal};
 use crate::crash::{Crash, CrashCause};
 use crate::http::HttpClient;
 use crate::limits::Limits;
+use crate::memory::MemoryPool;
 use crate::plugin_log::PluginLog;
 
 /// Crashes that are kept of each plugin.
 const KEPT_CRASHES: usize = 16;
+
+/// Subjects that are counted: enough to see how many of them a plugin crashes for.
+const COUNTED_SUBJECTS: usize = 1_000;
 
 /// One loaded plugin, seen from its instances.
 #[derive(Debug)]
@@ -25,15 +29,25 @@ pub(crate) struct PluginContext {
     pub(crate) http: Arc<dyn HttpClient>,
     /// One permit for each request under way.
     pub(crate) requests: Semaphore,
+    /// Memory of all its instances.
+    pub(crate) memory: Arc<MemoryPool>,
     calls: AtomicU64,
     crashed: AtomicU64,
     blame: Blame,
     crashes: Mutex<VecDeque<Crash>>,
+    /// For whom it ran.
+    subjects: Mutex<HashSet<String>>,
 }
 
 impl PluginContext {
-    pub(crate) fn new(name: &str, limits: Limits, http: Arc<dyn HttpClient>) -> Arc<Self> {
+    pub(crate) fn new(
+        name: &str,
+        limits: Limits,
+        http: Arc<dyn HttpClient>,
+        machine: &Arc<MemoryPool>,
+    ) -> Arc<Self> {
         Arc::new(Self {
+            memory: MemoryPool::new(limits.plugin_memory_bytes, Some(Arc::clone(machine))),
             name: name.to_owned(),
             log: PluginLog::new(),
             http,
@@ -43,6 +57,7 @@ impl PluginContext {
             crashed: AtomicU64::new(0),
             blame: Blame::default(),
             crashes: Mutex::new(VecDeque::new()),
+            subjects: Mutex::new(HashSet::new()),
         })
     }
 
@@ -61,7 +76,18 @@ impl PluginContext {
 
     /// Whether the plugin may run for a subject now.
     pub(crate) fn admit(&self, subject: &str) -> Result<(), Refusal> {
+        let mut subjects = self.subjects.lock().unwrap_or_else(PoisonError::into_inner);
+        if subjects.len() < COUNTED_SUBJECTS && !subjects.contains(subject) {
+            subjects.insert(subject.to_owned());
+        }
+        drop(subjects);
         self.blame.admit(&self.name, subject)
+    }
+
+    /// For how many it crashed lately, and for how many it ran.
+    pub(crate) fn subject_counts(&self) -> (usize, usize) {
+        let served = self.subjects.lock().unwrap_or_else(PoisonError::into_inner).len();
+        (self.blame.subjects().len(), served)
     }
 
     /// Reports a crash, keeps it, and blames the subject.

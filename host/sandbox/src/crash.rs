@@ -26,6 +26,11 @@ pub enum CrashCause {
         /// What it may have.
         limit_bytes: usize,
     },
+    /// It wanted more memory than is left of what the instances of the plugin, or all plugins, may have together.
+    NoMemoryLeft {
+        /// What they may have.
+        limit_bytes: usize,
+    },
     /// It wanted larger tables than it may have.
     TooManyTableElements {
         /// What the table would have grown to.
@@ -66,6 +71,13 @@ impl fmt::Display for CrashCause {
             }
             Self::OutOfMemory { wanted_bytes, limit_bytes } => {
                 write!(f, "wanted {} of memory, limit {}", Mebibytes(*wanted_bytes), Mebibytes(*limit_bytes))
+            }
+            Self::NoMemoryLeft { limit_bytes } => {
+                write!(
+                    f,
+                    "wanted more memory than is left of the {} for all instances",
+                    Mebibytes(*limit_bytes)
+                )
             }
             Self::TooManyTableElements { wanted, limit } => {
                 write!(f, "wanted a table of {wanted}, limit {limit}")

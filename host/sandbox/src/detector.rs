@@ -64,7 +64,7 @@ impl SandboxedDetector {
         let limits = budget(self.plugin.limits.detector, windows);
         let columns: Vec<wit::Matrix<'_>> = windows.iter().map(matrix).collect();
         let (mut store, warm) = self.instance(function);
-        store::arm(&mut store, limits);
+        store::arm(&mut store, limits, at);
         let call = async {
             let (bindings, calls) = match warm {
                 Some(warm) => warm,

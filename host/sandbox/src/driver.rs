@@ -1,7 +1,9 @@
-//! Drivers out of components: one instance for each session, so that a crash takes one device's session and no other's.
+//! Drivers out of components: one instance for each session, so that a crash takes one device's session and no other's;
+//! but for language runtimes, which are too large for that.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use bellwether_model::device::{
@@ -32,6 +34,8 @@ pub struct SandboxedDriver {
     pre: DriverPluginPre<HostState>,
     info: Arc<DriverInfo>,
     settings: Arc<[SettingInfo]>,
+    /// The instance that the next session may share, if it is still there.
+    latest: Arc<Mutex<Weak<Instance>>>,
 }
 
 impl fmt::Debug for SandboxedDriver {
@@ -47,7 +51,7 @@ impl SandboxedDriver {
         info: DriverInfo,
         settings: Vec<SettingInfo>,
     ) -> Self {
-        Self { plugin, pre, info: Arc::new(info), settings: settings.into() }
+        Self { plugin, pre, info: Arc::new(info), settings: settings.into(), latest: Arc::default() }
     }
 
     pub(crate) const fn context(&self) -> &Arc<PluginContext> {
@@ -67,29 +71,39 @@ impl SandboxedDriver {
     }
 
     async fn open_session(&self, device: DeviceContext) -> Result<Box<dyn DriverSession>, DriverFailure> {
-        let subject = device.name.clone();
-        self.plugin.admit(&subject).map_err(|refusal| DriverFailure::Crashed(refusal.to_string()))?;
-        let purpose = Purpose::computing(&self.plugin, &subject);
-        let mut store = store::new_store(self.pre.engine(), &self.plugin, purpose);
-        let limits = self.plugin.limits.driver;
-        store::arm(&mut store, limits);
+        self.plugin.admit(&device.name).map_err(|refusal| DriverFailure::Crashed(refusal.to_string()))?;
+        let (device_name, limits) = (device.name.clone(), self.plugin.limits.driver);
+        let instance = self.instance();
+        let mut running = instance.running.lock().await;
+        let (mut store, bindings) = match std::mem::replace(&mut *running, Running::Over) {
+            Running::Not => {
+                let purpose = Purpose::computing(&self.plugin, &device_name);
+                (store::new_store(self.pre.engine(), &self.plugin, purpose), None)
+            }
+            Running::Yes(live) => (live.store, Some(live.bindings)),
+            Running::Over => return Err(self.plugin.session_over()),
+        };
+        device_name.clone_into(&mut store.data_mut().subject);
+        store::arm(&mut store, limits, device.now);
         let device = wit_device(device);
         let opened = store::bounded(limits, async {
-            let bindings = self.pre.instantiate_async(&mut store).await?;
+            let bindings = match bindings {
+                Some(bindings) => bindings,
+                None => self.pre.instantiate_async(&mut store).await?,
+            };
             let answer = bindings.bellwether_driver_driver().call_open(&mut store, &device).await?;
             Ok((bindings, answer))
         });
         match opened.await {
-            Ok((bindings, Ok(resource))) => {
-                let live = Live { store, bindings, resource };
-                Ok(Box::new(Session {
-                    plugin: Arc::clone(&self.plugin),
-                    state: SessionState::Open(Box::new(live)),
-                }))
-            }
-            Ok((_, Err(problem))) => {
-                let problem = SettingProblem { setting: problem.setting, message: problem.message };
-                Err(DriverFailure::Unsupported(problem.to_string()))
+            Ok((bindings, answer)) => {
+                *running = Running::Yes(Box::new(Live { store, bindings }));
+                drop(running);
+                let resource = answer.map_err(|problem| {
+                    let problem = SettingProblem { setting: problem.setting, message: problem.message };
+                    DriverFailure::Unsupported(problem.to_string())
+                })?;
+                let plugin = Arc::clone(&self.plugin);
+                Ok(Box::new(Session { plugin, device: device_name, instance, resource }))
             }
             Err(stop) => {
                 let crash = store::explain(&store, "open", limits, stop);
@@ -98,6 +112,19 @@ impl SandboxedDriver {
                 Err(DriverFailure::Crashed(text))
             }
         }
+    }
+
+    /// An instance with room for one more session, which it counts from here on.
+    fn instance(&self) -> Arc<Instance> {
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(instance) = latest.upgrade()
+            && instance.take_place(self.plugin.limits.sessions_per_instance)
+        {
+            return instance;
+        }
+        let instance = Arc::new(Instance { running: tokio::sync::Mutex::new(Running::Not), begun: 1.into() });
+        *latest = Arc::downgrade(&instance);
+        instance
     }
 }
 
@@ -111,22 +138,41 @@ impl Driver for SandboxedDriver {
     }
 }
 
-/// An instance with its one session.
+/// A store with what runs in it.
 struct Live {
     store: Store<HostState>,
     bindings: DriverPlugin,
-    resource: ResourceAny,
 }
 
-enum SessionState {
-    Open(Box<Live>),
+/// One instance of the plugin. That of a small plugin has one session; those of language runtimes cost so much memory that
+/// several devices share one, and what breaks it ends the sessions of all of them.
+struct Instance {
+    running: tokio::sync::Mutex<Running>,
+    /// Sessions that were begun in it.
+    begun: AtomicUsize,
+}
+
+enum Running {
+    /// Not yet.
+    Not,
+    Yes(Box<Live>),
     /// A call crashed, or was given up before it was over.
     Over,
 }
 
+impl Instance {
+    fn take_place(&self, places: usize) -> bool {
+        let begin = |begun: usize| (begun < places).then_some(begun + 1);
+        let is_over = self.running.try_lock().is_ok_and(|running| matches!(*running, Running::Over));
+        !is_over && self.begun.fetch_update(Ordering::Relaxed, Ordering::Relaxed, begin).is_ok()
+    }
+}
+
 struct Session {
     plugin: Arc<PluginContext>,
-    state: SessionState,
+    device: String,
+    instance: Arc<Instance>,
+    resource: ResourceAny,
 }
 
 /// What a session is asked for.
@@ -145,31 +191,52 @@ impl Call {
         }
     }
 
-    async fn run(self, live: &mut Live) -> wasmtime::Result<Result<wit::Output, wit::Failure>> {
+    /// The time of the last frame where there are frames.
+    fn now(&self) -> Timestamp {
+        match self {
+            Self::Start(now) | Self::Tick(now) => *now,
+            Self::Receive(frames) => frames.last().map_or(Timestamp::UNIX_EPOCH, |frame| frame.at),
+        }
+    }
+
+    async fn run(
+        self,
+        live: &mut Live,
+        resource: ResourceAny,
+    ) -> wasmtime::Result<Result<wit::Output, wit::Failure>> {
         let session = live.bindings.bellwether_driver_driver().session();
         match self {
-            Self::Start(now) => session.call_start(&mut live.store, live.resource, now.as_millis()).await,
-            Self::Tick(now) => session.call_tick(&mut live.store, live.resource, now.as_millis()).await,
+            Self::Start(now) => session.call_start(&mut live.store, resource, now.as_millis()).await,
+            Self::Tick(now) => session.call_tick(&mut live.store, resource, now.as_millis()).await,
             Self::Receive(frames) => {
                 let frame = |frame: Frame| wit::Frame { at: frame.at.as_millis(), data: frame.data };
                 let frames: Vec<wit::Frame> = frames.into_iter().map(frame).collect();
-                session.call_receive(&mut live.store, live.resource, &frames).await
+                session.call_receive(&mut live.store, resource, &frames).await
             }
         }
     }
 }
 
+impl PluginContext {
+    fn session_over(&self) -> DriverFailure {
+        DriverFailure::Crashed(format!("plugin {}: the session is over", self.name))
+    }
+}
+
 impl Session {
     async fn call(&mut self, call: Call) -> Result<DriverOutput, DriverFailure> {
+        let mut running = self.instance.running.lock().await;
         // Taken out for the time of the call: if it is dropped half-way, the session is over.
-        let SessionState::Open(mut live) = std::mem::replace(&mut self.state, SessionState::Over) else {
-            return Err(DriverFailure::Crashed(format!("plugin {}: the session is over", self.plugin.name)));
+        let Running::Yes(mut live) = std::mem::replace(&mut *running, Running::Over) else {
+            return Err(self.plugin.session_over());
         };
         let (name, limits) = (call.name(), self.plugin.limits.driver);
-        store::arm(&mut live.store, limits);
-        match store::bounded(limits, call.run(&mut live)).await {
+        self.device.clone_into(&mut live.store.data_mut().subject);
+        store::arm(&mut live.store, limits, call.now());
+        match store::bounded(limits, call.run(&mut live, self.resource)).await {
             Ok(answer) => {
-                self.state = SessionState::Open(live);
+                *running = Running::Yes(live);
+                drop(running);
                 answer.map(|output| accepted(output, &self.plugin.limits)).map_err(failure)
             }
             Err(stop) => {

@@ -26,7 +26,9 @@ mod engine;
 mod host_functions;
 mod http;
 mod limits;
+mod memory;
 mod outbound;
+mod outlet;
 mod plugin_log;
 mod receiver;
 mod redirects;
@@ -34,6 +36,7 @@ mod registry;
 mod secrets;
 mod settings;
 mod store;
+mod wasi;
 
 pub use blame::{Standing, SubjectStatus};
 pub use crash::{Crash, CrashCause};

@@ -7,14 +7,27 @@ use std::time::Duration;
 /// time for which a busy plugin can hold up its thread.
 pub(crate) const TICK: Duration = Duration::from_millis(5);
 
+/// A file of at least this size holds a language runtime: Go makes 2.5 MiB, JavaScript 12, Python 18; Rust and C stay
+/// far below.
+const RUNTIME_BYTES: u64 = 1 << 20;
 /// Linear memory of one instance. First-party plugins use 1.1 to 2 MiB.
 const MEMORY_BYTES: usize = 16 << 20;
+/// The same for language runtimes: Python and JavaScript start with 13 MiB, Go takes 53 for long windows.
+const RUNTIME_MEMORY_BYTES: usize = 96 << 20;
 /// Linear memory while a plugin describes itself.
 const DESCRIBE_MEMORY_BYTES: usize = 8 << 20;
+/// The same for language runtimes.
+const RUNTIME_DESCRIBE_MEMORY_BYTES: usize = 64 << 20;
+/// How much more time language runtimes get: interpreters are far slower.
+const RUNTIME_TIMES: u32 = 10;
+/// Devices that share one instance of a driver with a language runtime.
+const RUNTIME_SESSIONS: usize = 32;
+/// Memory that all instances of one plugin have together, beyond 2 MiB of each.
+const PLUGIN_MEMORY_BYTES: usize = 256 << 20;
 /// Elements of all tables: function pointers of big language runtimes are about 10,000.
 const TABLE_ELEMENTS: usize = 20_000;
-/// Core instances in one component: language runtimes are split into a dozen.
-const INSTANCES: usize = 32;
+/// Core instances in one component: Python's runtime is split into 38.
+const INSTANCES: usize = 64;
 /// Tables in one component.
 const TABLES: usize = 32;
 /// Linear memories in one component.
@@ -37,6 +50,8 @@ const REQUEST_BYTES: usize = 256 << 10;
 const RESPONSE_BYTES: usize = 1 << 20;
 /// Requests that one plugin has under way at once.
 const REQUESTS_AT_ONCE: usize = 4;
+/// Requests of one call; how often a receiver is called is the host's decision.
+const REQUESTS_PER_CALL: usize = 16;
 /// What a receiver may remember of a delivery.
 pub(crate) const RECEIPT_BYTES: usize = 4 << 10;
 /// Time for a call of a driver.
@@ -92,6 +107,10 @@ impl CallLimits {
 pub struct Limits {
     /// Linear memory of one instance.
     pub memory_bytes: usize,
+    /// Memory that all its instances have together, beyond 2 MiB of each.
+    pub plugin_memory_bytes: usize,
+    /// Devices that one instance of a driver serves.
+    pub sessions_per_instance: usize,
     /// Linear memory while it describes itself.
     pub describe_memory_bytes: usize,
     /// Elements of one table.
@@ -124,12 +143,16 @@ pub struct Limits {
     pub response_bytes: usize,
     /// Requests of the plugin that are under way at once.
     pub requests_at_once: usize,
+    /// Requests of one call.
+    pub requests_per_call: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             memory_bytes: MEMORY_BYTES,
+            plugin_memory_bytes: PLUGIN_MEMORY_BYTES,
+            sessions_per_instance: 1,
             describe_memory_bytes: DESCRIBE_MEMORY_BYTES,
             table_elements: TABLE_ELEMENTS,
             instances: INSTANCES,
@@ -150,6 +173,32 @@ impl Default for Limits {
             request_bytes: REQUEST_BYTES,
             response_bytes: RESPONSE_BYTES,
             requests_at_once: REQUESTS_AT_ONCE,
+            requests_per_call: REQUESTS_PER_CALL,
+        }
+    }
+}
+
+impl Limits {
+    /// These limits, for a component of that size: wider for language runtimes.
+    pub(crate) fn for_size(&self, component_bytes: u64) -> Self {
+        if component_bytes < RUNTIME_BYTES {
+            return self.clone();
+        }
+        let slower = |limits: CallLimits| CallLimits {
+            cpu: limits.cpu.saturating_mul(RUNTIME_TIMES),
+            wall_clock: limits.wall_clock.saturating_mul(RUNTIME_TIMES),
+            ..limits
+        };
+        Self {
+            memory_bytes: self.memory_bytes.max(RUNTIME_MEMORY_BYTES),
+            describe_memory_bytes: self.describe_memory_bytes.max(RUNTIME_DESCRIBE_MEMORY_BYTES),
+            sessions_per_instance: self.sessions_per_instance.max(RUNTIME_SESSIONS),
+            describe: slower(self.describe),
+            driver: slower(self.driver),
+            detector: slower(self.detector),
+            // Waiting for the other side is no slower.
+            receiver: CallLimits { cpu: self.receiver.cpu.saturating_mul(RUNTIME_TIMES), ..self.receiver },
+            ..self.clone()
         }
     }
 }

@@ -217,7 +217,7 @@ impl ConfiguredReceiver {
 
     async fn check_within_budget(&self, config: &str) -> Result<(), Vec<String>> {
         let context = &self.plugin.plugin;
-        let mut store = self.store("check", Arc::clone(&self.access));
+        let mut store = self.store("check", Arc::clone(&self.access), Timestamp::UNIX_EPOCH);
         let limits = context.limits.receiver;
         let checked = store::bounded(limits, async {
             let bindings = self.plugin.pre.instantiate_async(&mut store).await?;
@@ -245,7 +245,7 @@ impl ConfiguredReceiver {
         let subject = call.notification.receiver.clone();
         context.admit(&subject).map_err(|refusal| DeliveryFailure::Crashed(refusal.to_string()))?;
         let access = self.access_now().map_err(|why| DeliveryFailure::Misconfigured(why.to_string()))?;
-        let mut store = self.store(&subject, access);
+        let mut store = self.store(&subject, access, call.now);
         let limits = context.limits.receiver;
         let (config, notification) = (call.config.clone(), wit_notification(call));
         let notified = store::bounded(limits, async {
@@ -276,11 +276,11 @@ impl ConfiguredReceiver {
         })
     }
 
-    fn store(&self, subject: &str, access: Arc<Access>) -> wasmtime::Store<HostState> {
+    fn store(&self, subject: &str, access: Arc<Access>, now: Timestamp) -> wasmtime::Store<HostState> {
         let context = &self.plugin.plugin;
         let purpose = Purpose { access, ..Purpose::computing(context, subject) };
         let mut store = store::new_store(self.plugin.pre.engine(), context, purpose);
-        store::arm(&mut store, context.limits.receiver);
+        store::arm(&mut store, context.limits.receiver, now);
         store
     }
 }

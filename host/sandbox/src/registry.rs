@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use bellwether_model::Timestamp;
 use serde::Serialize;
@@ -33,6 +34,11 @@ use crate::settings::SettingInfo;
 
 use load::{Candidate, Key, Loader, Stamp};
 use loaded::Loaded;
+
+/// How long a new version is watched.
+const TRIAL: Duration = Duration::from_secs(60);
+/// It goes where it crashes for more than one in so many of those that it serves.
+const ROLL_BACK_ONE_IN: usize = 5;
 
 /// Tells the time, for what the API shows.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -256,6 +262,13 @@ pub enum PluginChange {
         /// Its name.
         name: String,
     },
+    /// A new version crashed where the one before it did not, which is back in its place.
+    RolledBack {
+        /// Its name.
+        name: String,
+        /// What happened.
+        reason: String,
+    },
     /// A file that cannot be used; the version before it, if any, goes on.
     Rejected {
         /// The file.
@@ -282,7 +295,33 @@ struct Shared {
 struct Entry {
     stamp: Stamp,
     loaded: Arc<Loaded>,
+    /// The version before it, as long as it may have to come back.
+    previous: Option<Arc<Loaded>>,
     rejected_update: Option<String>,
+}
+
+impl Entry {
+    const fn new(stamp: Stamp, loaded: Arc<Loaded>) -> Self {
+        Self { stamp, loaded, previous: None, rejected_update: None }
+    }
+
+    /// Puts the version before it back where the new one crashes soon and for many.
+    fn roll_back(&mut self, now: Timestamp) -> Option<PluginChange> {
+        let previous = self.previous.take()?;
+        if now > self.loaded.loaded_at + TRIAL {
+            return None;
+        }
+        let (crashed, served) = self.loaded.context().map_or((0, 0), |context| context.subject_counts());
+        if crashed * ROLL_BACK_ONE_IN <= served {
+            self.previous = Some(previous);
+            return None;
+        }
+        let reason = format!("crashed for {crashed} of {served} within {} s", TRIAL.as_secs());
+        let name = self.loaded.name.clone();
+        self.rejected_update = Some(reason.clone());
+        self.loaded = previous;
+        Some(PluginChange::RolledBack { name, reason })
+    }
 }
 
 impl fmt::Debug for Plugins {
@@ -306,9 +345,8 @@ impl Plugins {
         let loader = Loader::new(engine, options.limits, options.http, options.clock)?;
         let candidates = options.embedded.iter().map(|plugin| Candidate::embedded(*plugin)).collect();
         let loaded = loader.load_all(candidates).await;
-        let entry = |(stamp, loaded): (Stamp, Loaded)| {
-            (stamp.key.clone(), Entry { stamp, loaded: Arc::new(loaded), rejected_update: None })
-        };
+        let entry =
+            |(stamp, loaded): (Stamp, Loaded)| (stamp.key.clone(), Entry::new(stamp, Arc::new(loaded)));
         let plugins = Self(Arc::new(Shared {
             loader,
             folder: options.folder,
@@ -333,8 +371,13 @@ impl Plugins {
         for (stamp, loaded) in self.0.loader.load_all(changed).await {
             changes.push(self.take(stamp, loaded));
         }
+        let now = self.0.loader.now();
+        changes.extend(self.write().values_mut().filter_map(|entry| entry.roll_back(now)));
         for change in &changes {
             match change {
+                PluginChange::RolledBack { name, reason } => {
+                    warn!(plugin = name, reason, "plugin rolled back");
+                }
                 PluginChange::Rejected { file, reason } => warn!(file, reason, "plugin cannot be used"),
                 PluginChange::Loaded { name } => info!(plugin = name, "plugin loaded"),
                 PluginChange::Removed { name } => info!(plugin = name, "plugin removed"),
@@ -434,13 +477,15 @@ impl Plugins {
                     entry.stamp = stamp;
                 }
                 None => {
-                    entries.insert(key, Entry { stamp, loaded: Arc::new(loaded), rejected_update: None });
+                    entries.insert(key, Entry::new(stamp, Arc::new(loaded)));
                 }
             }
             return rejected;
         }
         let name = loaded.name.clone();
-        entries.insert(key, Entry { stamp, loaded: Arc::new(loaded), rejected_update: None });
+        let before = entries.remove(&key).map(|entry| entry.loaded);
+        let previous = before.filter(|before| before.is_usable() && before.name == name);
+        entries.insert(key, Entry { previous, ..Entry::new(stamp, Arc::new(loaded)) });
         PluginChange::Loaded { name }
     }
 

@@ -8,6 +8,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bellwether_model::Timestamp;
 use futures::FutureExt;
 use tokio::time::{Instant, timeout};
 use wasmtime::{Engine, ResourceLimiter, Store, Trap, UpdateDeadline, WasmBacktrace};
@@ -16,7 +17,9 @@ use crate::context::PluginContext;
 use crate::crash::{Crash, CrashCause};
 use crate::engine::CallUnderWay;
 use crate::limits::{CallLimits, Limits};
+use crate::memory::{MemoryPool, UNCOUNTED_BYTES};
 use crate::outbound::Access;
+use crate::wasi::Wasi;
 
 /// Functions of a backtrace that are kept.
 const MAX_BACKTRACE: usize = 20;
@@ -35,8 +38,14 @@ pub(crate) struct HostState {
     pub(crate) access: Arc<Access>,
     /// When the call must be over.
     pub(crate) ends_at: Instant,
+    /// The time of the call.
+    pub(crate) now: Timestamp,
     /// The last error that it logged.
     pub(crate) last_words: Option<String>,
+    /// For language runtimes; none where the guest never asked for it.
+    pub(crate) wasi: Option<Box<Wasi>>,
+    /// How many the call has made.
+    pub(crate) requests: usize,
     slices_left: u32,
     account: MemoryAccount,
 }
@@ -47,7 +56,22 @@ struct MemoryAccount {
     limits: Limits,
     memory_limit_bytes: usize,
     memory_bytes: usize,
+    /// Of all instances of the plugin.
+    pool: Arc<MemoryPool>,
     refused: Option<CrashCause>,
+}
+
+impl MemoryAccount {
+    /// What counts for all instances together.
+    const fn counted(bytes: usize) -> usize {
+        bytes.saturating_sub(UNCOUNTED_BYTES)
+    }
+}
+
+impl Drop for MemoryAccount {
+    fn drop(&mut self) {
+        self.pool.give_back(Self::counted(self.memory_bytes));
+    }
 }
 
 /// What a new instance is for.
@@ -79,12 +103,16 @@ pub(crate) fn new_store(engine: &Engine, plugin: &Arc<PluginContext>, purpose: P
             subject: purpose.subject,
             access: purpose.access,
             ends_at: Instant::now(),
+            now: Timestamp::UNIX_EPOCH,
             last_words: None,
+            wasi: None,
+            requests: 0,
             slices_left: 0,
             account: MemoryAccount {
                 limits,
                 memory_limit_bytes: purpose.memory_limit_bytes,
                 memory_bytes: 0,
+                pool: Arc::clone(&plugin.memory),
                 refused: None,
             },
         },
@@ -103,14 +131,19 @@ pub(crate) fn new_store(engine: &Engine, plugin: &Arc<PluginContext>, purpose: P
     store
 }
 
-/// Gives the store the budget of one call.
-pub(crate) fn arm(store: &mut Store<HostState>, limits: CallLimits) {
+/// Gives the store the budget of one call, and its time.
+pub(crate) fn arm(store: &mut Store<HostState>, limits: CallLimits, now: Timestamp) {
     store.set_hostcall_fuel(limits.returned_bytes);
     store.set_epoch_deadline(1);
     let state = store.data_mut();
     state.plugin.count_call();
     state.slices_left = limits.slices();
     state.ends_at = Instant::now() + limits.wall_clock;
+    state.now = now;
+    state.requests = 0;
+    if let Some(wasi) = &state.wasi {
+        wasi.set_now(now);
+    }
 }
 
 /// Why a call gave no result.
@@ -148,7 +181,7 @@ pub(crate) fn explain(store: &Store<HostState>, call: &str, limits: CallLimits, 
         subject: state.subject.clone(),
         cause: cause(state, limits, stop),
         backtrace,
-        last_words: state.last_words.clone(),
+        last_words: state.last_words.clone().or_else(|| state.wasi.as_ref()?.last_words()),
     }
 }
 
@@ -230,6 +263,11 @@ impl ResourceLimiter for MemoryAccount {
             // An error ends the call at once. Answering "no" instead would leave it to the guest what to do, and some
             // go on in a broken state.
             return Err(wasmtime::Error::msg("memory limit"));
+        }
+        let more = Self::counted(wanted_bytes) - Self::counted(self.memory_bytes);
+        if let Err(limit_bytes) = self.pool.take(more) {
+            self.refused = Some(CrashCause::NoMemoryLeft { limit_bytes });
+            return Err(wasmtime::Error::msg("memory limit of all instances"));
         }
         self.memory_bytes = wanted_bytes;
         Ok(true)

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bellwether_model::Timestamp;
 use bellwether_model::detector::{DetectorFunction, DetectorParam};
 use bellwether_model::device::{DriverInfo, EventKind, Framing, MetricInfo, MetricKind};
 use bellwether_model::receiver::ReceiverTemplate;
@@ -130,7 +131,7 @@ fn fresh_store(plugin: &Arc<PluginContext>, engine: &wasmtime::Engine) -> wasmti
     let memory_limit_bytes = plugin.limits.describe_memory_bytes;
     let mut store =
         store::new_store(engine, plugin, Purpose { memory_limit_bytes, ..Purpose::computing(plugin, "") });
-    store::arm(&mut store, plugin.limits.describe);
+    store::arm(&mut store, plugin.limits.describe, Timestamp::UNIX_EPOCH);
     store
 }
 

@@ -19,6 +19,11 @@ const EXPORTS: [(PluginKind, &str); 3] = [
 ];
 /// What every plugin may import.
 const IMPORTS: [&str; 2] = ["bellwether:host/types", "bellwether:host/log"];
+/// What language runtimes may import: all of it is linked, and empty.
+const WASI_PACKAGES: [&str; 6] =
+    ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/", "wasi:sockets/"];
+/// The version of WASI that is linked; earlier patch versions are fine.
+const WASI: &str = "0.2";
 /// What receivers may import as well.
 const RECEIVER_IMPORTS: [&str; 2] = ["bellwether:host/http", "bellwether:host/secrets"];
 
@@ -72,6 +77,10 @@ pub(super) fn check_imports(
     let component_type = component.component_type();
     for (name, _) in component_type.imports(engine.wasmtime()) {
         let (interface, version) = split_version(name);
+        if WASI_PACKAGES.iter().any(|package| interface.starts_with(package)) {
+            check_wasi(name, version)?;
+            continue;
+        }
         let for_receivers = kind == PluginKind::Receiver && RECEIVER_IMPORTS.contains(&interface);
         if !for_receivers && !IMPORTS.contains(&interface) {
             return Err(foreign_import(name, kind));
@@ -83,12 +92,16 @@ pub(super) fn check_imports(
     Ok(())
 }
 
+fn check_wasi(name: &str, version: &str) -> Result<(), String> {
+    if version.strip_prefix(WASI).is_some_and(|patch| patch.starts_with('.')) {
+        return Ok(());
+    }
+    Err(format!("imports {name}, this host has WASI {WASI}; build it for wasm32-wasip2"))
+}
+
 fn foreign_import(name: &str, kind: PluginKind) -> String {
-    if name.starts_with("wasi:") {
-        return format!(
-            "imports {name}, and plugins have no WASI here; build it for wasm32-unknown-unknown, or with your \
-             language's option for components without WASI (--stub-wasi, disableFeatures)"
-        );
+    if name.starts_with("wasi:http/") {
+        return format!("imports {name}; requests go through bellwether:host/http here, for receivers only");
     }
     format!("imports {name}, which is not offered to a {kind}")
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use bellwether_model::Timestamp;
 use futures::stream::{self, StreamExt};
 use sha2::{Digest, Sha256};
 use wasmtime::component::{Component, HasSelf, Linker};
@@ -22,6 +23,7 @@ use crate::driver::SandboxedDriver;
 use crate::engine::SandboxEngine;
 use crate::http::HttpClient;
 use crate::limits::Limits;
+use crate::memory::MemoryPool;
 use crate::receiver::{ReceiverGrants, ReceiverPlugin};
 use crate::store::HostState;
 
@@ -131,6 +133,8 @@ pub(super) struct Loader {
     limits: Limits,
     http: Arc<dyn HttpClient>,
     clock: Clock,
+    /// Of all plugins.
+    memory: Arc<MemoryPool>,
     driver_linker: Linker<HostState>,
     detector_linker: Linker<HostState>,
     receiver_linker: Linker<HostState>,
@@ -159,7 +163,15 @@ impl Loader {
             .map_err(error)?;
         receiver::ReceiverPlugin::add_to_linker::<_, HasSelf<_>>(&mut receiver_linker, |state| state)
             .map_err(error)?;
-        Ok(Self { engine, limits, http, clock, driver_linker, detector_linker, receiver_linker })
+        for linker in [&mut driver_linker, &mut detector_linker, &mut receiver_linker] {
+            wasmtime_wasi::p2::add_to_linker_async(linker).map_err(error)?;
+        }
+        let memory = MemoryPool::of_machine();
+        Ok(Self { engine, limits, http, clock, memory, driver_linker, detector_linker, receiver_linker })
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        (self.clock)()
     }
 
     /// Loads several at once, and gives them in the same order.
@@ -179,7 +191,10 @@ impl Loader {
         let (fingerprint, compiled) = self.compile(&candidate).await;
         let outcome = match compiled {
             Ok(compiled) if compiled.grants.disabled => Outcome::Disabled,
-            Ok(compiled) => self.describe(&candidate, compiled).await.unwrap_or_else(Outcome::Broken),
+            Ok(compiled) => self
+                .describe(&candidate, compiled, fingerprint.size_bytes)
+                .await
+                .unwrap_or_else(Outcome::Broken),
             Err(reason) => Outcome::Broken(reason),
         };
         let name = match &outcome {
@@ -208,12 +223,20 @@ impl Loader {
         tokio::task::spawn_blocking(compile).await.unwrap_or_else(failed)
     }
 
-    async fn describe(&self, candidate: &Candidate, compiled: Compiled) -> Result<Outcome, String> {
+    async fn describe(
+        &self,
+        candidate: &Candidate,
+        compiled: Compiled,
+        size_bytes: u64,
+    ) -> Result<Outcome, String> {
         let Compiled { component, kind, grants } = compiled;
+        let usual = self.limits.for_size(size_bytes);
         // What a plugin says of itself before its name is known goes to a log that nobody keeps.
-        let newcomer = PluginContext::new(&candidate.name, self.limits.clone(), Arc::clone(&self.http));
-        let limits = grants.limits(&self.limits);
-        let context = |name: &str| PluginContext::new(name, limits.clone(), Arc::clone(&self.http));
+        let newcomer =
+            PluginContext::new(&candidate.name, usual.clone(), Arc::clone(&self.http), &self.memory);
+        let limits = grants.limits(&usual);
+        let context =
+            |name: &str| PluginContext::new(name, limits.clone(), Arc::clone(&self.http), &self.memory);
         let linking = |error: wasmtime::Error| format!("does not fit this host: {error:#}");
         let (description, guest) = match kind {
             PluginKind::Driver => {

@@ -216,3 +216,30 @@ async fn call_that_is_given_up_ends_the_session() {
     assert!(given_up.is_err());
     assert_eq!(text(session.tick(NOW).await.unwrap_err()), "plugin hostile-driver: the session is over");
 }
+
+#[tokio::test]
+async fn devices_that_share_an_instance_lose_their_sessions_together_and_others_do_not() {
+    let limits = Limits { sessions_per_instance: 2, ..Limits::default() };
+    let (plugins, _folder) = hostile(Arc::new(NoHttp), limits).await;
+    let mut sessions = Vec::new();
+    for name in ["a", "b", "c"] {
+        sessions.push(open(&plugins, name).await);
+    }
+    let [a, b, c] = &mut sessions[..] else { unreachable!() };
+    assert_eq!(a.receive(vec![frame("1")]).await.unwrap().samples.len(), 1);
+    assert!(text(b.receive(vec![frame("crash")]).await.unwrap_err()).contains("for \"b\""));
+    assert!(text(a.receive(vec![frame("1")]).await.unwrap_err()).ends_with("the session is over"));
+    assert_eq!(c.receive(vec![frame("1")]).await.unwrap().samples.len(), 1);
+    let mut again = open(&plugins, "a").await;
+    assert_eq!(again.receive(vec![frame("1")]).await.unwrap().samples.len(), 1, "in an instance that lives");
+}
+
+#[tokio::test]
+async fn instances_have_no_more_memory_together_than_the_plugin_may() {
+    let limits = Limits { plugin_memory_bytes: 8 << 20, ..Limits::default() };
+    let (plugins, _folder) = hostile(Arc::new(NoHttp), limits).await;
+    let hoard = crash_of(&plugins, "hoard").await;
+    assert!(hoard.ends_with("more memory than is left of the 8 MiB for all instances"), "{hoard}");
+    let mut after = open(&plugins, "other").await;
+    assert_eq!(after.receive(vec![frame("1")]).await.unwrap().samples.len(), 1, "it was given back");
+}

@@ -62,6 +62,9 @@ async fn take_in_plugins(host: Arc<Host>) {
         let text = match change {
             PluginChange::Loaded { name } => format!("{name} loaded"),
             PluginChange::Removed { name } => format!("{name} removed"),
+            PluginChange::RolledBack { name, reason } => {
+                format!("the new version of {name} {reason}; the one before it goes on")
+            }
             PluginChange::Rejected { file, reason } => format!("{file} cannot be used: {reason}"),
         };
         host.journal.note(Entry::new(now, Kind::Plugin, text));
@@ -71,8 +74,11 @@ async fn take_in_plugins(host: Arc<Host>) {
         error!(error = format!("{error:#}"), "receivers not rebuilt after a change of plugins");
     }
     for change in changes {
-        if let PluginChange::Loaded { name } | PluginChange::Removed { name } = change {
-            host.devices.driver_changed(&name);
+        match change {
+            PluginChange::Loaded { name }
+            | PluginChange::Removed { name }
+            | PluginChange::RolledBack { name, .. } => host.devices.driver_changed(&name),
+            PluginChange::Rejected { .. } => {}
         }
     }
 }
