@@ -5,7 +5,7 @@
 //! same name. While a new version of a file cannot be used, the one that was loaded before goes on.
 
 mod describe;
-mod grants;
+pub mod grants;
 mod inspect;
 mod load;
 mod loaded;

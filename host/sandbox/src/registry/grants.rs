@@ -17,6 +17,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use serde::Deserialize;
+use toml_edit::{Array, DocumentMut, Item, Table};
 
 use crate::egress::{AllowList, OriginPattern};
 use crate::limits::Limits;
@@ -108,6 +109,61 @@ impl Grants {
     }
 }
 
+/// The text of a file of grants with further hosts, to each of which each of these secrets may go. What else stands in the
+/// file, comments too, stays as it is.
+pub fn granted(text: &str, hosts: &[String], secrets: &[&str]) -> Result<String, String> {
+    let mut file = editable(text)?;
+    let grants = table(file.as_table_mut(), "grants")?;
+    extend(grants, hosts)?;
+    if !secrets.is_empty() && !hosts.is_empty() {
+        let of_secrets = table(grants, "secrets")?;
+        of_secrets.set_implicit(true);
+        for secret in secrets {
+            extend(table(of_secrets, secret)?, hosts)?;
+        }
+    }
+    checked(&file)
+}
+
+/// The text of a file of grants that switches the plugin on or off.
+pub fn switched(text: &str, enabled: bool) -> Result<String, String> {
+    let mut file = editable(text)?;
+    if enabled {
+        file.remove("enabled");
+    } else {
+        file["enabled"] = toml_edit::value(false);
+    }
+    checked(&file)
+}
+
+fn editable(text: &str) -> Result<DocumentMut, String> {
+    Grants::parse(text)?;
+    text.parse().map_err(|error: toml_edit::TomlError| error.to_string().trim().to_owned())
+}
+
+/// Nothing is written that would not be read.
+fn checked(file: &DocumentMut) -> Result<String, String> {
+    let text = file.to_string();
+    Grants::parse(&text)?;
+    Ok(text)
+}
+
+fn table<'a>(of: &'a mut Table, name: &str) -> Result<&'a mut Table, String> {
+    let item = of.entry(name).or_insert_with(|| Item::Table(Table::new()));
+    item.as_table_mut().ok_or_else(|| format!("{name} is no [table]; write it as one"))
+}
+
+fn extend(table: &mut Table, hosts: &[String]) -> Result<(), String> {
+    let list = table.entry("hosts").or_insert_with(|| toml_edit::value(Array::new()));
+    let list = list.as_array_mut().ok_or("hosts is no list")?;
+    for host in hosts {
+        if !list.iter().any(|granted| granted.as_str() == Some(host)) {
+            list.push(host);
+        }
+    }
+    Ok(())
+}
+
 fn origins(texts: &[String]) -> Result<Vec<OriginPattern>, String> {
     texts.iter().map(|text| text.parse().map_err(|error| format!("{error}"))).collect()
 }
@@ -144,6 +200,30 @@ mod tests {
         assert_eq!(grants.allowed.origins[0].to_string(), "https://*.example.com");
         assert_eq!(grants.secret_origins[0].0, "token");
         assert_eq!(grants.limits(&Limits::default()).memory_bytes, 32 << 20);
+    }
+
+    #[test]
+    fn grants_more_and_leaves_the_rest_alone() {
+        let hosts = ["https://api.example.com".to_owned()];
+        let fresh = granted("", &hosts, &["token"]).unwrap();
+        assert_eq!(
+            fresh,
+            "[grants]\nhosts = [\"https://api.example.com\"]\n\n[grants.secrets.token]\nhosts = [\"https://api.example.com\"]\n"
+        );
+        assert_eq!(granted(&fresh, &hosts, &["token"]).unwrap(), fresh, "twice is once");
+        let old = "# ours\nenabled = false\n[grants]\nhosts = [\"https://a.example\"] # the first\n";
+        assert_eq!(
+            granted(old, &hosts, &[]).unwrap(),
+            "# ours\nenabled = false\n[grants]\nhosts = [\"https://a.example\", \"https://api.example.com\"] # the first\n"
+        );
+        assert!(granted("grants = 1", &hosts, &[]).is_err(), "what cannot be read is not written over");
+    }
+
+    #[test]
+    fn switches_a_plugin_off_and_on() {
+        let off = switched("[limits]\nmemory = \"8MiB\"\n", false).unwrap();
+        assert!(Grants::parse(&off).unwrap().disabled && off.contains("8MiB"), "{off}");
+        assert!(!Grants::parse(&switched(&off, true).unwrap()).unwrap().disabled);
     }
 
     #[test]
