@@ -37,6 +37,11 @@ impl Watch {
         Self { project, built: Stamp::default() }
     }
 
+    /// The project that is watched.
+    pub const fn project(&self) -> &Project {
+        &self.project
+    }
+
     /// Waits until the sources have changed and rest again: an editor that saves several files has one build.
     pub async fn changed(&mut self) {
         let mut last = Stamp::default();

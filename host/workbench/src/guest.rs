@@ -72,9 +72,13 @@ impl Loaded {
     pub async fn load(path: &Path, http: Arc<dyn HttpClient>) -> Result<Self, WorkbenchError> {
         let wasm = fs::read(path).map_err(WorkbenchError::reading(path))?;
         let folder = tempfile::tempdir().map_err(WorkbenchError::writing(&std::env::temp_dir()))?;
-        let copy =
-            folder.path().join(path.file_name().unwrap_or("plugin.wasm".as_ref())).with_extension("wasm");
+        let copy = folder
+            .path()
+            .join(path.file_name().unwrap_or_else(|| "plugin.wasm".as_ref()))
+            .with_extension("wasm");
         fs::write(&copy, wasm).map_err(WorkbenchError::writing(&copy))?;
+        let (grants, limits) = (copy.with_extension("toml"), limits_beside(path)?);
+        fs::write(&grants, grants_text(&[], &limits)).map_err(WorkbenchError::writing(&grants))?;
         let plugins = Plugins::load(PluginsOptions {
             folder: Some(folder.path().to_owned()),
             cache: Some(folder.path().join("cache")),
@@ -85,8 +89,7 @@ impl Loaded {
         if let Some(PluginState::WaitingForGrants { missing, .. }) =
             plugins.status().pop().map(|status| status.state)
         {
-            let grants = copy.with_extension("toml");
-            fs::write(&grants, grants_text(&missing)).map_err(WorkbenchError::writing(&grants))?;
+            fs::write(&grants, grants_text(&missing, &limits)).map_err(WorkbenchError::writing(&grants))?;
             drop(plugins.rescan().await);
         }
         let unusable = |reason: String| WorkbenchError::Unusable { path: path.to_owned(), reason };
@@ -134,9 +137,22 @@ fn usable(plugins: &Plugins, status: &PluginStatus) -> Result<Guest, String> {
     guest.map_err(|unavailable| unavailable.to_string())
 }
 
-fn grants_text(hosts: &[String]) -> String {
-    let hosts: Vec<String> = hosts.iter().map(|host| format!("{host:?}")).collect();
-    format!("[grants]\nhosts = [{}]\n", hosts.join(", "))
+fn grants_text(hosts: &[String], limits: &toml::Table) -> String {
+    let grants = toml::Table::from_iter([("hosts".to_owned(), toml::Value::from(hosts.to_vec()))]);
+    let all = [("grants", grants), ("limits", limits.clone())];
+    toml::Table::from_iter(all.map(|(name, table)| (name.to_owned(), toml::Value::Table(table)))).to_string()
+}
+
+/// The limits in the operator's file for the plugin: beside the component, or beside the `plugin.toml` of its project.
+fn limits_beside(path: &Path) -> Result<toml::Table, WorkbenchError> {
+    let beside = path.with_extension("toml");
+    let in_project = path.ancestors().nth(2).zip(beside.file_name()).map(|(folder, name)| folder.join(name));
+    let Some(file) = [Some(beside), in_project].into_iter().flatten().find(|file| file.is_file()) else {
+        return Ok(toml::Table::new());
+    };
+    let text = fs::read_to_string(&file).map_err(WorkbenchError::reading(&file))?;
+    let table: toml::Table = text.parse().map_err(|error| WorkbenchError::in_file(&file, error))?;
+    Ok(table.get("limits").and_then(toml::Value::as_table).cloned().unwrap_or_default())
 }
 
 /// The file that a command is about: itself, or what the project of a folder builds.
@@ -146,4 +162,22 @@ pub(crate) fn component_of(folder: &Path, output: PathBuf) -> Result<PathBuf, Wo
     }
     let problem = format!("there is no {} yet; run `bellwether plugin build`", output.display());
     Err(WorkbenchError::in_file(folder, problem))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_come_from_the_operators_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let component = folder.path().join("build/a.wasm");
+        assert!(limits_beside(&component).unwrap().is_empty());
+        fs::write(folder.path().join("a.toml"), "[limits]\nmemory = \"64MiB\"\n").unwrap();
+        let limits = limits_beside(&component).unwrap();
+        let text = grants_text(&["https://x.example".into()], &limits);
+        assert_eq!(text, "[grants]\nhosts = [\"https://x.example\"]\n\n[limits]\nmemory = \"64MiB\"\n");
+        fs::write(folder.path().join("a.toml"), "[limits").unwrap();
+        assert!(limits_beside(&component).is_err());
+    }
 }

@@ -1,7 +1,8 @@
 //! `bellwether plugin dev [DIR] --plugins FOLDER`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use bellwether_workbench::cases;
 use bellwether_workbench::dev::Watch;
 use clap::Args;
 
@@ -24,12 +25,16 @@ pub(super) async fn run(args: &DevArgs) -> Outcome {
     let mut watch = Watch::new(args.project.open()?);
     loop {
         watch.changed().await;
-        match watch.build_into(&args.plugins) {
-            Ok((built, copy)) => {
-                let bytes = built.facts.size_bytes;
-                print(&[format!("{}: {bytes} bytes; waiting for changes", copy.display())]);
-            }
-            Err(error) => print_error(&error.into()),
+        if let Err(error) = build_and_test(&watch, &args.plugins).await {
+            print_error(&error);
         }
     }
+}
+
+/// What is built goes to the host whether its tests pass or not: there is more to try than what they say.
+async fn build_and_test(watch: &Watch, plugins: &Path) -> anyhow::Result<()> {
+    let (built, copy) = watch.build_into(plugins)?;
+    print(&[format!("{}: {} bytes", copy.display(), built.facts.size_bytes)]);
+    print(&cases::test(watch.project(), false).await?.lines);
+    Ok(())
 }
