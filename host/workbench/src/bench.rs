@@ -34,7 +34,8 @@ struct Tally {
 
 /// Runs a plugin over a capture or an input, again and again, and tells how that went, a line for each figure.
 pub async fn bench(component: &Path, input: Option<&Path>) -> Result<Vec<String>, WorkbenchError> {
-    let loaded = Loaded::load(component, Arc::new(AlwaysOk)).await?;
+    let hosts = input.and_then(|input| ReceiverCase::read(input).ok()).map(|case| case.origins());
+    let loaded = Loaded::load_granting(component, Arc::new(AlwaysOk), &hosts.unwrap_or_default()).await?;
     let needs = |what: &str| {
         let problem = format!("needs {what} to be measured with; name one after the file");
         WorkbenchError::in_file(component, problem)

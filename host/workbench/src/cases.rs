@@ -50,7 +50,7 @@ pub async fn test(project: &Project, bless: bool) -> Result<Report, WorkbenchErr
     let folder = project.folder.join("tests");
     let cases = find(&folder, project.kind)?;
     let component = component_of(&project.folder, project.output())?;
-    let mut bench = Bench::load(&component).await?;
+    let mut bench = Bench::load(&component, cases.iter().map(|case| case.input.as_path())).await?;
     if bench.loaded.guest.kind() != project.kind {
         let problem = format!("it is a {}, plugin.toml says {}", bench.loaded.guest.kind(), project.kind);
         return Err(WorkbenchError::in_file(&component, problem));
@@ -71,7 +71,7 @@ pub async fn test(project: &Project, bless: bool) -> Result<Report, WorkbenchErr
 
 /// What one capture or input gives: the lines that its golden file has.
 pub async fn replay(component: &Path, input: &Path) -> Result<String, WorkbenchError> {
-    Bench::load(component).await?.run(input).await
+    Bench::load(component, [input]).await?.run(input).await
 }
 
 /// A plugin with the other end of its requests.
@@ -81,9 +81,15 @@ struct Bench {
 }
 
 impl Bench {
-    async fn load(component: &Path) -> Result<Self, WorkbenchError> {
+    async fn load<'a>(
+        component: &Path,
+        inputs: impl IntoIterator<Item = &'a Path>,
+    ) -> Result<Self, WorkbenchError> {
         let recording = Arc::new(Recording::default());
-        let loaded = Loaded::load(component, Arc::clone(&recording) as _).await?;
+        // An operator who writes an address into the settings of a receiver grants it, too.
+        let cases = inputs.into_iter().filter_map(|input| ReceiverCase::read(input).ok());
+        let hosts: Vec<String> = cases.flat_map(|case| case.origins()).collect();
+        let loaded = Loaded::load_granting(component, Arc::clone(&recording) as _, &hosts).await?;
         Ok(Self { loaded, recording })
     }
 

@@ -68,8 +68,17 @@ impl fmt::Debug for Loaded {
 }
 
 impl Loaded {
-    /// Loads a file. Requests of a receiver go to `http`.
+    /// Loads a file, and grants it what it asks for. Requests of a receiver go to `http`.
     pub async fn load(path: &Path, http: Arc<dyn HttpClient>) -> Result<Self, WorkbenchError> {
+        Self::load_granting(path, http, &[]).await
+    }
+
+    /// As [`Loaded::load`], with further origins that it may reach.
+    pub(crate) async fn load_granting(
+        path: &Path,
+        http: Arc<dyn HttpClient>,
+        hosts: &[String],
+    ) -> Result<Self, WorkbenchError> {
         let wasm = fs::read(path).map_err(WorkbenchError::reading(path))?;
         let folder = tempfile::tempdir().map_err(WorkbenchError::writing(&std::env::temp_dir()))?;
         let copy = folder
@@ -78,7 +87,7 @@ impl Loaded {
             .with_extension("wasm");
         fs::write(&copy, wasm).map_err(WorkbenchError::writing(&copy))?;
         let (grants, limits) = (copy.with_extension("toml"), limits_beside(path)?);
-        fs::write(&grants, grants_text(&[], &limits)).map_err(WorkbenchError::writing(&grants))?;
+        fs::write(&grants, grants_text(hosts, &limits)).map_err(WorkbenchError::writing(&grants))?;
         let plugins = Plugins::load(PluginsOptions {
             folder: Some(folder.path().to_owned()),
             cache: Some(folder.path().join("cache")),
@@ -89,7 +98,8 @@ impl Loaded {
         if let Some(PluginState::WaitingForGrants { missing, .. }) =
             plugins.status().pop().map(|status| status.state)
         {
-            fs::write(&grants, grants_text(&missing, &limits)).map_err(WorkbenchError::writing(&grants))?;
+            let all = [hosts, &missing].concat();
+            fs::write(&grants, grants_text(&all, &limits)).map_err(WorkbenchError::writing(&grants))?;
             drop(plugins.rescan().await);
         }
         let unusable = |reason: String| WorkbenchError::Unusable { path: path.to_owned(), reason };

@@ -10,6 +10,7 @@ use bellwether_model::receiver::{
     Receiver as _, ReceiverCall,
 };
 use bellwether_model::{Labels, Timestamp};
+use bellwether_sandbox::egress::OriginPattern;
 use bellwether_sandbox::{
     ConfiguredReceiver, HttpError, HttpRequest, HttpResponse, ReceiverPlugin, SettingKind, TemplateText,
 };
@@ -137,6 +138,19 @@ impl ReceiverCase {
         case.notification.times().map_err(|problem| WorkbenchError::in_file(path, problem))?;
         Ok(case)
     }
+
+    /// Where the addresses among its settings lead.
+    pub(crate) fn origins(&self) -> Vec<String> {
+        self.config.values().filter_map(|value| origin(value.as_str()?)).collect()
+    }
+}
+
+/// `https://a.example:8443` of `https://a.example:8443/path`.
+fn origin(text: &str) -> Option<String> {
+    let (scheme, rest) = text.split_once("://")?;
+    let host = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    let origin = format!("{scheme}://{host}");
+    origin.parse::<OriginPattern>().is_ok().then_some(origin)
 }
 
 fn time(text: &Option<String>) -> Result<Option<Timestamp>, String> {
@@ -359,6 +373,13 @@ mod tests {
         assert_eq!(masked(r#"{"t":"a\"b c"}"#), r#"{"t":"<secret token>"}"#);
         assert_eq!(masked("/bot/a%22b%20c/send"), "/bot/<secret token>/send");
         assert_eq!(masked("POST https://x.example/y 123"), "POST <secret url>/y 123");
+    }
+
+    #[test]
+    fn addresses_in_settings_are_granted() {
+        assert_eq!(origin("https://a.example:8443/x?y").as_deref(), Some("https://a.example:8443"));
+        assert_eq!(origin("http://a.example").as_deref(), Some("http://a.example"));
+        assert_eq!((origin("ftp://x"), origin("my-alerts"), origin("https://")), (None, None, None));
     }
 
     #[test]
