@@ -8,6 +8,7 @@ mod client;
 pub mod compile_plugins;
 pub mod demo;
 mod output;
+pub mod plugin;
 pub mod query;
 pub mod routes;
 pub mod serve;
@@ -52,6 +53,8 @@ enum Command {
     Alert(alert::AlertArgs),
     /// Sets, shows, changes and ends silences of a running server
     Silence(silence::SilenceArgs),
+    /// Makes, builds, checks and tests plugins
+    Plugin(plugin::PluginArgs),
     /// Fills the cache of compiled plugins; the host does so by itself
     #[command(hide = true)]
     CompilePlugins(compile_plugins::CompilePluginsArgs),
@@ -96,6 +99,7 @@ async fn run(command: Command) -> Outcome {
         Command::Demo(args) => demo::run(args).await,
         Command::Serve(args) => serve::run(args).await,
         Command::Check(args) => check::run(&args).await,
+        Command::Plugin(args) => plugin::run(args).await,
         Command::CompilePlugins(args) => compile_plugins::run(args).await,
         Command::Query(args) => query::run(args).await,
         Command::Routes(args) => routes::run(args).await.and_then(Answer::print),

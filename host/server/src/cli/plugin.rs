@@ -1,0 +1,89 @@
+//! `bellwether plugin …`: what authors of plugins use. The work is done by the workbench; here are words and arguments.
+
+mod bench;
+mod build;
+mod check;
+mod dev;
+mod inspect;
+mod new;
+mod test;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use bellwether_workbench::{Built, Project};
+use clap::{Args, Subcommand};
+
+use super::{Outcome, print_lines};
+
+/// Arguments of `bellwether plugin`.
+#[derive(Debug, Args)]
+pub struct PluginArgs {
+    #[command(subcommand)]
+    command: PluginCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum PluginCommand {
+    /// Writes a new project that builds and passes its tests
+    New(new::NewArgs),
+    /// Builds the plugin of a project into build/NAME.wasm
+    Build(build::BuildArgs),
+    /// Says what keeps files from working as plugins of this host
+    Check(check::CheckArgs),
+    /// Shows what a file says of itself, what it asks for, and who made it
+    Inspect(inspect::InspectArgs),
+    /// Runs the cases of tests/ in the sandbox and compares with their golden files
+    Test(test::TestArgs),
+    /// Prints what a capture, or another input, gives
+    Replay(test::ReplayArgs),
+    /// Measures calls in the sandbox
+    Bench(bench::BenchArgs),
+    /// Builds on every save and hands the plugin to a running host
+    Dev(dev::DevArgs),
+}
+
+/// The project that a command is about.
+#[derive(Debug, Args)]
+struct ProjectArgs {
+    /// Folder of the project
+    #[arg(default_value = ".")]
+    dir: PathBuf,
+}
+
+impl ProjectArgs {
+    fn open(&self) -> anyhow::Result<Project> {
+        Ok(Project::open(&self.dir)?)
+    }
+}
+
+/// Runs the subcommand.
+pub async fn run(args: PluginArgs) -> Outcome {
+    match args.command {
+        PluginCommand::New(args) => new::run(&args),
+        PluginCommand::Build(args) => build::run(&args),
+        PluginCommand::Check(args) => check::run(&args).await,
+        PluginCommand::Inspect(args) => inspect::run(&args).await,
+        PluginCommand::Test(args) => test::run(&args).await,
+        PluginCommand::Replay(args) => test::replay(&args).await,
+        PluginCommand::Bench(args) => bench::run(&args).await,
+        PluginCommand::Dev(args) => dev::run(&args).await,
+    }
+}
+
+fn print(lines: &[impl AsRef<str>]) {
+    print_lines(std::io::stdout(), lines);
+}
+
+fn print_built(built: &Built) {
+    print(&built.lines());
+}
+
+const fn code(good: bool) -> ExitCode {
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// A path as a person would write it.
+fn shown(path: &Path) -> String {
+    path.strip_prefix(".").unwrap_or(path).display().to_string()
+}

@@ -1,0 +1,351 @@
+//! `plugin check`: everything that keeps a file from working in the host, before it gets there.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use bellwether_sandbox::{NoHttp, PluginKind};
+use wit_component::DecodedWasm;
+use wit_parser::{Resolve, WorldId, WorldItem};
+
+use crate::component::{Facts, Layer};
+use crate::embedded::WIT;
+use crate::error::WorkbenchError;
+use crate::guest::Loaded;
+use crate::project::KINDS;
+
+/// The version of the interfaces that the host speaks; later patches are fine.
+const SPOKEN: &str = "0.1";
+
+/// What was found out about one file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// What it is, where that can be told.
+    pub what: Option<String>,
+    /// What keeps it from working, each with what to do about it.
+    pub errors: Vec<String>,
+    /// What will be felt later.
+    pub warnings: Vec<String>,
+}
+
+impl Verdict {
+    /// Whether the host can use it.
+    pub fn is_good(&self) -> bool {
+        self.errors.is_empty()
+    }
+
+    /// For people.
+    pub fn lines(&self, path: &Path) -> Vec<String> {
+        let path = path.display();
+        let what = self.what.as_ref().map(|what| format!("{path}: {what}"));
+        let errors = self.errors.iter().map(|text| format!("error: {path} {text}"));
+        let warnings = self.warnings.iter().map(|text| format!("warning: {path} {text}"));
+        what.into_iter().chain(errors).chain(warnings).collect()
+    }
+
+    fn error(mut self, text: impl Into<String>) -> Self {
+        self.errors.push(text.into());
+        self
+    }
+}
+
+/// Looks at a file, and then lets it describe itself twice.
+pub async fn check(path: &Path) -> Result<Verdict, WorkbenchError> {
+    let wasm = fs::read(path).map_err(WorkbenchError::reading(path))?;
+    let mut verdict = look(&wasm);
+    if !verdict.is_good() {
+        return Ok(verdict);
+    }
+    let first = match Loaded::load(path, Arc::new(NoHttp)).await {
+        Ok(loaded) => loaded,
+        Err(WorkbenchError::Unusable { reason, .. }) => return Ok(verdict.error(reason)),
+        Err(other) => return Err(other),
+    };
+    let status = &first.status;
+    verdict.what = Some(format!("{} {} {}", first.guest.kind(), status.name, status.version));
+    let second = Loaded::load(path, Arc::new(NoHttp)).await?;
+    let same = first.guest.description() == second.guest.description()
+        && (&status.name, &status.version, &status.summary)
+            == (&second.status.name, &second.status.version, &second.status.summary)
+        && status.wants_hosts == second.status.wants_hosts;
+    if !same {
+        verdict
+            .errors
+            .push("describes itself differently each time; describe must always give the same".into());
+    }
+    Ok(verdict)
+}
+
+/// What can be told without running anything.
+pub fn look(wasm: &[u8]) -> Verdict {
+    let verdict = Verdict::default();
+    match Layer::of(wasm) {
+        Layer::Component => {}
+        Layer::Empty => return verdict.error("is empty\n  -> build it again"),
+        Layer::Other => return verdict.error("is not WebAssembly\n  -> give the *.wasm that the build made"),
+        Layer::Module => {
+            return verdict.error(
+                "is a core module, not a component\n  -> bellwether plugin build, which makes one of it, or \
+                 wasm-tools component new",
+            );
+        }
+    }
+    let facts = Facts::of(wasm);
+    if let Some(damage) = &facts.damage {
+        return verdict.error(format!("is damaged: {damage}\n  -> build or copy it again"));
+    }
+    let kinds: Vec<(PluginKind, &str)> = facts.exports.iter().filter_map(|export| kind_of(export)).collect();
+    let mut verdict = match kinds[..] {
+        [(kind, version)] if speaks(version) => against(kind, wasm, &facts),
+        [(kind, version)] => verdict.error(format!(
+            "exports {} of version {version}, this host speaks {SPOKEN}\n  -> build it against the wit folder of \
+             `bellwether plugin new`, or run a host that speaks {version}",
+            interface_of(kind)
+        )),
+        [] => verdict.error(format!(
+            "is no plugin: it exports {}\n  -> export one of {}",
+            list(&facts.exports, "nothing"),
+            KINDS.map(interface_of).join(", ")
+        )),
+        _ => verdict.error("is several kinds of plugin at once\n  -> make a file of each"),
+    };
+    if !facts.has_function_names {
+        let text = "has no names of functions, so the backtrace of a crash says little\n  -> build without stripping \
+                    the name section";
+        verdict.warnings.push(text.into());
+    }
+    verdict
+}
+
+/// The interface that makes a plugin of a kind.
+const fn interface_of(kind: PluginKind) -> &'static str {
+    match kind {
+        PluginKind::Driver => "bellwether:driver/driver",
+        PluginKind::Detector => "bellwether:detector/functions",
+        PluginKind::Receiver => "bellwether:receiver/receiver",
+    }
+}
+
+fn kind_of(export: &str) -> Option<(PluginKind, &str)> {
+    let (interface, version) = split_version(export);
+    KINDS.into_iter().find(|kind| interface_of(*kind) == interface).map(|kind| (kind, version))
+}
+
+/// `a:b/c@1.2.3` as `a:b/c` and `1.2.3`.
+fn split_version(name: &str) -> (&str, &str) {
+    name.split_once('@').unwrap_or((name, "without a version"))
+}
+
+fn speaks(version: &str) -> bool {
+    version.strip_prefix(SPOKEN).is_some_and(|patch| patch.starts_with('.'))
+}
+
+fn list(names: &[String], none: &str) -> String {
+    if names.is_empty() { none.to_owned() } else { names.join(", ") }
+}
+
+/// Compares what it wants and offers with what the host offers and wants.
+fn against(kind: PluginKind, wasm: &[u8], facts: &Facts) -> Verdict {
+    let mut verdict = Verdict { what: Some(kind.to_string()), ..Verdict::default() };
+    let host = Surface::of_host(kind);
+    let mut runtime = Vec::new();
+    for import in &facts.imports {
+        let (interface, version) = split_version(import);
+        if interface.starts_with("wasi:") {
+            runtime.push(import.as_str());
+        } else if !host.imports.iter().any(|(known, _)| known == interface) {
+            verdict.errors.push(foreign_import(import, kind, &host));
+        } else if !speaks(version) {
+            verdict.errors.push(format!(
+                "imports {import}, this host speaks {SPOKEN}\n  -> build it against version {SPOKEN}"
+            ));
+        }
+    }
+    if !runtime.is_empty() {
+        let packages: BTreeSet<&str> = runtime.iter().filter_map(|import| import.split('/').next()).collect();
+        let packages: Vec<&str> = packages.into_iter().collect();
+        verdict.warnings.push(format!(
+            "imports {} interfaces of {} (came with its language's runtime): calls of them will be refused",
+            runtime.len(),
+            packages.join(", ")
+        ));
+    }
+    if let Ok(DecodedWasm::Component(resolve, world)) = wit_component::decode(wasm) {
+        compare(&Surface::of(&resolve, world), &host, kind, &mut verdict);
+    }
+    verdict
+}
+
+fn foreign_import(import: &str, kind: PluginKind, host: &Surface) -> String {
+    let offered: Vec<&str> = host.imports.iter().map(|(interface, _)| interface.as_str()).collect();
+    let remedy = match kind {
+        PluginKind::Driver => "drivers do no I/O: return bytes in output.writes, or write a receiver",
+        PluginKind::Detector => "detectors see nothing but their windows",
+        PluginKind::Receiver => "receivers have http and secrets; mail and a store come with a later host",
+    };
+    format!("imports {import}, but a {kind} is offered only {}\n  -> {remedy}", offered.join(", "))
+}
+
+/// Functions by interface, without versions.
+type Interfaces = Vec<(String, BTreeSet<String>)>;
+
+/// What a world imports and exports.
+struct Surface {
+    imports: Interfaces,
+    exports: Interfaces,
+}
+
+impl Surface {
+    fn of(resolve: &Resolve, world: WorldId) -> Self {
+        let interfaces = |items: &mut dyn Iterator<Item = &WorldItem>| {
+            let named = items.filter_map(|item| {
+                let WorldItem::Interface { id, .. } = item else { return None };
+                let name = resolve.id_of(*id)?;
+                let functions = resolve.interfaces[*id].functions.keys().cloned().collect();
+                Some((split_version(&name).0.to_owned(), functions))
+            });
+            named.collect::<Interfaces>()
+        };
+        let world = &resolve.worlds[world];
+        Self {
+            imports: interfaces(&mut world.imports.values()),
+            exports: interfaces(&mut world.exports.values()),
+        }
+    }
+
+    /// The world that the host has for a kind, out of the interfaces in this program.
+    fn of_host(kind: PluginKind) -> Self {
+        let mut resolve = Resolve::default();
+        let package = |folder: &str| {
+            let mut map = wit_parser::SourceMap::default();
+            for (path, bytes) in
+                WIT.iter().filter(|(path, _)| path.starts_with(folder) && path.ends_with(".wit"))
+            {
+                map.push_str(path, String::from_utf8_lossy(bytes));
+            }
+            map.parse().map_err(|(_, error)| error).expect("the embedded interfaces are tested")
+        };
+        resolve.push_group(package("host/")).expect("the embedded interfaces are tested");
+        let own =
+            resolve.push_group(package(&format!("{kind}/"))).expect("the embedded interfaces are tested");
+        let world = resolve.select_world(&[own], Some(&format!("{kind}-plugin")));
+        Self::of(&resolve, world.expect("the embedded interfaces are tested"))
+    }
+}
+
+/// Functions that one side has and the other does not.
+fn compare(plugin: &Surface, host: &Surface, kind: PluginKind, verdict: &mut Verdict) {
+    let none = BTreeSet::new();
+    let functions = |of: &Interfaces, name: &str| {
+        of.iter().find(|(known, _)| known == name).map(|(_, functions)| functions.clone())
+    };
+    for (interface, wanted) in &host.exports {
+        let offered = functions(&plugin.exports, interface).unwrap_or_default();
+        let missing: Vec<String> = wanted.difference(&offered).cloned().collect();
+        if !missing.is_empty() {
+            let text = format!(
+                "does not export {} of {interface}\n  -> a {kind} has to have them",
+                missing.join(", ")
+            );
+            verdict.errors.push(text);
+        }
+    }
+    for (interface, used) in &plugin.imports {
+        let offered = functions(&host.imports, interface);
+        let Some(offered) = offered.as_ref().or_else(|| interface.starts_with("wasi:").then_some(&none))
+        else {
+            continue;
+        };
+        let unknown: Vec<String> = used.difference(offered).cloned().collect();
+        if !unknown.is_empty() && !interface.starts_with("wasi:") {
+            let there: Vec<String> = offered.iter().cloned().collect();
+            verdict.errors.push(format!(
+                "imports {} of {interface}, which has only {}\n  -> build it against version {SPOKEN}",
+                unknown.join(", "),
+                list(&there, "types")
+            ));
+        }
+    }
+    let extra =
+        plugin.exports.iter().filter(|(name, _)| !host.exports.iter().any(|(known, _)| known == name));
+    for (interface, _) in extra {
+        verdict.warnings.push(format!("exports {interface}, which this host does not call"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KV: &[u8] = include_bytes!("../../../plugins/dist/kv.wasm");
+
+    /// The same component with another text of the same length in it.
+    fn with(from: &str, to: &str) -> Vec<u8> {
+        assert_eq!(from.len(), to.len());
+        let (from, mut wasm) = (from.as_bytes(), KV.to_vec());
+        let mut at = 0;
+        while at + from.len() <= wasm.len() {
+            if wasm[at..].starts_with(from) {
+                wasm[at..at + from.len()].copy_from_slice(to.as_bytes());
+            }
+            at += 1;
+        }
+        wasm
+    }
+
+    fn only_error(wasm: &[u8]) -> String {
+        let verdict = look(wasm);
+        assert_eq!(verdict.errors.len(), 1, "{verdict:?}");
+        verdict.errors[0].clone()
+    }
+
+    #[test]
+    fn a_good_file_is_good() {
+        let verdict = look(KV);
+        assert_eq!(
+            (verdict.what.as_deref(), verdict.errors.len(), verdict.warnings.len()),
+            (Some("driver"), 0, 0),
+            "{verdict:?}"
+        );
+    }
+
+    #[test]
+    fn what_is_no_component_is_told_with_a_remedy() {
+        assert!(only_error(b"").starts_with("is empty\n  -> "));
+        assert!(
+            only_error(b"\0asm\x01\0\0\0")
+                .contains("core module, not a component\n  -> bellwether plugin build")
+        );
+        assert!(only_error(b"hello").starts_with("is not WebAssembly\n  -> "));
+        assert!(only_error(&KV[..KV.len() / 2]).starts_with("is damaged: "));
+    }
+
+    #[test]
+    fn other_versions_and_interfaces_are_named() {
+        let error = only_error(&with("bellwether:driver/driver@0.1.0", "bellwether:driver/driver@0.2.0"));
+        assert!(error.contains("of version 0.2.0, this host speaks 0.1\n  -> "), "{error}");
+        let error = only_error(&with("bellwether:driver/driver@0.1.0", "bellwether:driver/dryver@0.1.0"));
+        assert!(error.contains("is no plugin") && error.contains("dryver"), "{error}");
+        let error = only_error(&with("bellwether:host/log@0.1.0", "bellwether:host/kvs@0.1.0"));
+        assert!(error.contains("imports bellwether:host/kvs@0.1.0, but a driver is offered only"), "{error}");
+        assert!(error.contains("bellwether:host/log") && error.contains("drivers do no I/O"), "{error}");
+    }
+
+    #[test]
+    fn functions_are_compared_one_by_one() {
+        let surface = |functions: &[&str]| {
+            let functions = functions.iter().map(|name| (*name).to_owned()).collect();
+            Surface { imports: Vec::new(), exports: vec![("bellwether:driver/driver".into(), functions)] }
+        };
+        let mut verdict = Verdict::default();
+        compare(
+            &surface(&["describe"]),
+            &Surface::of_host(PluginKind::Driver),
+            PluginKind::Driver,
+            &mut verdict,
+        );
+        assert!(verdict.errors[0].starts_with("does not export [method]session.receive"), "{verdict:?}");
+        assert!(verdict.errors[0].contains("open of bellwether:driver/driver"), "{verdict:?}");
+    }
+}
