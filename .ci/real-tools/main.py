@@ -8,13 +8,14 @@ import crash_deliveries
 import demo
 import harness
 import once
+import plugin_projects
 import prometheus_push
 import seeds
 import smtp
 import tools
 
 CHECKS = [*bad_input.CHECKS, *tools.CHECKS, *command_line.CHECKS, *once.CHECKS, *crash_deliveries.CHECKS,
-          *prometheus_push.CHECKS, *smtp.CHECKS, *seeds.CHECKS, *demo.CHECKS]
+          *prometheus_push.CHECKS, *smtp.CHECKS, *seeds.CHECKS, *demo.CHECKS, *plugin_projects.CHECKS]
 
 
 def main():

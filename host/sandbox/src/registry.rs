@@ -465,15 +465,20 @@ impl Plugins {
         changes
     }
 
-    /// A plugin that was loaded takes the place of the version before it, unless it is broken and that one is not.
+    /// A plugin that was loaded takes the place of the version before it, unless that one can be used and it is broken, or
+    /// other code that asks for more than was granted. Where only the grants are others, the operator wants it so.
     fn take(&self, stamp: Stamp, loaded: Loaded) -> PluginChange {
         let mut entries = self.write();
         let key = stamp.key.clone();
-        if let Some(reason) = loaded.broken_because() {
-            let rejected = PluginChange::Rejected { file: key.to_string(), reason: reason.to_owned() };
-            match entries.get_mut(&key).filter(|entry| entry.loaded.is_usable()) {
+        let former = entries.get_mut(&key).filter(|entry| entry.loaded.is_usable());
+        let is_other_code =
+            former.as_ref().is_some_and(|entry| entry.loaded.fingerprint.sha256 != loaded.fingerprint.sha256);
+        let waits = is_other_code.then(|| loaded.waits_because()).flatten();
+        if let Some(reason) = loaded.broken_because().map(str::to_owned).or(waits) {
+            let rejected = PluginChange::Rejected { file: key.to_string(), reason: reason.clone() };
+            match former {
                 Some(entry) => {
-                    entry.rejected_update = Some(reason.to_owned());
+                    entry.rejected_update = Some(reason);
                     entry.stamp = stamp;
                 }
                 None => {

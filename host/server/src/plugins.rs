@@ -114,6 +114,11 @@ pub async fn checking_engine(folder: Option<&Path>, options: EngineOptions) -> a
     Ok(engine(&plugins, options))
 }
 
+/// The plugins of a folder and those of the host, for a look at them: they reach no network.
+pub async fn look(folder: &Path) -> anyhow::Result<Plugins> {
+    load_with(Some(folder), None, &Clock::system(), Arc::new(NoHttp)).await
+}
+
 /// How devices find their drivers.
 pub fn driver_lookup(plugins: &Plugins) -> DriverLookup {
     let plugins = plugins.clone();

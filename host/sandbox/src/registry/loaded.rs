@@ -91,6 +91,18 @@ impl Loaded {
         }
     }
 
+    /// What it asks for and was not granted, in words.
+    pub(super) fn waits_because(&self) -> Option<String> {
+        match self.state() {
+            PluginState::WaitingForGrants { missing, file } => Some(format!(
+                "asks for {}, which is not granted in {file}; look at it with: bellwether plugin approve {}",
+                missing.join(", "),
+                self.name
+            )),
+            _ => None,
+        }
+    }
+
     pub(super) fn driver(&self) -> Option<&SandboxedDriver> {
         match &self.usable()?.guest {
             Guest::Driver(driver) => Some(driver),

@@ -200,6 +200,37 @@ async fn a_new_version_that_crashes_for_many_makes_room_for_the_one_before_it() 
     assert_eq!(plugins.rescan().await, []);
 }
 
+#[tokio::test]
+async fn a_new_version_that_asks_for_more_waits_while_the_one_before_it_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (wasm, grants) = (folder.path().join("x.wasm"), folder.path().join("x.toml"));
+    fs::write(&wasm, HOSTILE_RECEIVER).unwrap();
+    fs::write(&grants, "[grants]\nhosts = [\"https://api.example\"]").unwrap();
+    let plugins = Plugins::load(in_folder(folder.path())).await.unwrap();
+    assert_eq!(state_of(&plugins, "hostile-receiver"), PluginState::Ready);
+    fs::write(
+        &wasm,
+        [&with_version(HOSTILE_RECEIVER, b"https://api.", b"https://new.")[..], CUSTOM_SECTION].concat(),
+    )
+    .unwrap();
+    let changes = plugins.rescan().await;
+    let [PluginChange::Rejected { reason, .. }] = &changes[..] else { panic!("{changes:?}") };
+    assert!(reason.contains("asks for https://new.example") && reason.contains("plugin approve"), "{reason}");
+    assert_eq!(state_of(&plugins, "hostile-receiver"), PluginState::Ready, "the old one");
+    fs::write(&grants, "[grants]\nhosts = [\"https://api.example\", \"https://new.example\"]").unwrap();
+    assert_eq!(plugins.rescan().await, [PluginChange::Loaded { name: "hostile-receiver".into() }]);
+    fs::write(&grants, "").unwrap();
+    plugins.rescan().await;
+    let revoked = state_of(&plugins, "hostile-receiver");
+    assert!(
+        matches!(revoked, PluginState::WaitingForGrants { .. }),
+        "what is taken back is gone: {revoked:?}"
+    );
+}
+
+/// Makes other bytes of the same component.
+const CUSTOM_SECTION: &[u8] = b"\0\x04\x03new";
+
 /// No file makes the host panic, whatever is wrong with it, nor does what it says of itself when it loads all the same.
 #[test]
 fn mutated_components_never_break_the_host() {

@@ -1,9 +1,10 @@
-//! `bellwether plugin …`: what authors of plugins use. The work is done by the workbench; here are words and arguments.
+//! `bellwether plugin …`: what authors of plugins use, done by the workbench, and what operators do with a folder of them.
 
 mod bench;
 mod build;
 mod check;
 mod dev;
+mod folder;
 mod inspect;
 mod new;
 mod test;
@@ -25,6 +26,16 @@ pub struct PluginArgs {
 
 #[derive(Debug, Subcommand)]
 enum PluginCommand {
+    /// Lists the plugins of a folder, and those of the host, with their states
+    List(folder::ListArgs),
+    /// Shows all about one plugin
+    Show(folder::OneArgs),
+    /// Grants a plugin what it asks for, after saying in words what that is
+    Approve(folder::ApproveArgs),
+    /// Switches a plugin on
+    Enable(folder::OneArgs),
+    /// Switches a plugin off
+    Disable(folder::OneArgs),
     /// Writes a new project that builds and passes its tests
     New(new::NewArgs),
     /// Builds the plugin of a project into build/NAME.wasm
@@ -60,6 +71,11 @@ impl ProjectArgs {
 /// Runs the subcommand.
 pub async fn run(args: PluginArgs) -> Outcome {
     match args.command {
+        PluginCommand::List(args) => folder::list(&args).await,
+        PluginCommand::Show(args) => folder::show(&args).await,
+        PluginCommand::Approve(args) => folder::approve(&args).await,
+        PluginCommand::Enable(args) => folder::switch(&args, true).await,
+        PluginCommand::Disable(args) => folder::switch(&args, false).await,
         PluginCommand::New(args) => new::run(&args),
         PluginCommand::Build(args) => build::run(&args),
         PluginCommand::Check(args) => check::run(&args).await,

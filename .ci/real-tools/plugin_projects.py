@@ -1,0 +1,99 @@
+"""Plugins as their authors make them: the pages of docs/plugins block by block, and the templates of each language.
+
+In a page, `sh` blocks are run in one shell, one after the other, and blocks with `file=NAME` are written to that file in
+the folder where the shell is then. A language whose tools are not here is skipped, and says so.
+"""
+
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+
+from harness import BELLWETHER, Failed, Folder, Skipped, check, run
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PAGES = ["first-driver.md"]
+BLOCK = re.compile(r"^```(\w+)(?: file=(\S+))?\n(.*?)^```$", re.M | re.S)
+KINDS = ["driver", "detector", "receiver"]
+LONG = 900
+# What a language needs: a command that shows that it is here, and one for each project before it is built. Components with
+# an interpreter in them take half a minute each to compile, so of those only the kind that they are best at is built.
+LANGUAGES = {
+    "rust": (["cargo", "--version"], None, KINDS),
+    "c": ([sys.executable, "-m", "ziglang", "version"], None, KINDS),
+    "go": (["go", "version"], None, KINDS),
+    "python": (["componentize-py", "--version"], None, ["receiver"]),
+    "javascript": (["npm", "--version"], ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error"], ["receiver"]),
+}
+
+
+def environment(folder):
+    """The program under its name, and a C compiler that pip installs."""
+    tools = folder / "bin"
+    tools.mkdir()
+    (tools / "bellwether").symlink_to(pathlib.Path(BELLWETHER).resolve())
+    path = os.pathsep.join([str(tools), str(pathlib.Path(sys.executable).parent), os.environ["PATH"]])
+    return os.environ | {"PATH": path, "CC": f"{sys.executable} -m ziglang cc"}
+
+
+def script_of(page):
+    """One shell script out of a page."""
+    lines = ["set -eu"]
+    for language, name, text in BLOCK.findall(page):
+        if name:
+            lines.append(f"mkdir -p {shlex.quote(os.path.dirname(name) or '.')}")
+            lines.append(f"cat > {shlex.quote(name)} <<'END OF BLOCK'\n{text}END OF BLOCK")
+        elif language == "sh":
+            lines.append(text)
+    return "\n".join(lines)
+
+
+def page(name):
+    def body():
+        text = (ROOT / "docs" / "plugins" / name).read_text()
+        if "rustup" in text and not shutil.which("rustup"):
+            raise Skipped("rustup is not here")
+        with Folder() as folder:
+            env = environment(folder)
+            done = subprocess.run(["sh", "-c", script_of(text)], cwd=folder, env=env, text=True, timeout=LONG,
+                                  capture_output=True, check=False)
+            check(done.returncode == 0, "every block works", done.stdout, done.stderr)
+            check("1 passed, 0 failed" in done.stdout, "the test of the page passes", done.stdout)
+    return body
+
+
+def must(*command, **more):
+    """What a program prints that has to succeed."""
+    code, out, err = run(*command, timeout=LONG, **more)
+    if code != 0:
+        raise Failed(f"{' '.join(map(str, command))} ended with {code}:\n{out}{err}")
+    return out
+
+
+def templates(language):
+    shown_by, before, kinds = LANGUAGES[language]
+
+    def body():
+        with Folder() as folder:
+            env = environment(folder)
+            try:
+                must(*shown_by, env=env)
+            except (OSError, Failed) as error:
+                raise Skipped(f"{shown_by[0]} for {language} is not here") from error
+            for kind in kinds:
+                project = folder / f"{language}-{kind}"
+                must(BELLWETHER, "plugin", "new", "--lang", language, "--kind", kind, project.name, env=env, cwd=folder)
+                if before:
+                    must(*before, env=env, cwd=project)
+                must(BELLWETHER, "plugin", "build", env=env, cwd=project)
+                tested = must(BELLWETHER, "plugin", "test", env=env, cwd=project)
+                check(", 0 failed" in tested, f"{kind}: {tested.strip().splitlines()[-1]}", tested)
+                must(BELLWETHER, "plugin", "check", f"build/{project.name}.wasm", env=env, cwd=project)
+    return body
+
+
+CHECKS = [(f"plugin_page {name}", page(name)) for name in PAGES]
+CHECKS += [(f"plugin_templates {language}", templates(language)) for language in LANGUAGES]
