@@ -51,6 +51,33 @@ def script_of(page):
     return "\n".join(lines)
 
 
+def must(*command, **more):
+    """What a program prints that has to succeed."""
+    code, out, err = run(*command, timeout=LONG, **more)
+    if code != 0:
+        raise Failed(f"{' '.join(map(str, command))} ended with {code}:\n{out}{err}")
+    return out
+
+
+def build_and_test(project, language, env):
+    before = LANGUAGES[language][1]
+    if before:
+        must(*before, env=env, cwd=project)
+    must(BELLWETHER, "plugin", "build", env=env, cwd=project)
+    tested = must(BELLWETHER, "plugin", "test", env=env, cwd=project)
+    check(", 0 failed" in tested, f"{project.name}: {tested.strip().splitlines()[-1]}", tested)
+    files = sorted(str(file) for file in (project / "build").glob("*.wasm") if file.name != "core.wasm")
+    must(BELLWETHER, "plugin", "check", *files, env=env, cwd=project)
+
+
+def require(language, env):
+    tool = LANGUAGES[language][0]
+    try:
+        must(*tool, env=env)
+    except (OSError, Failed) as error:
+        raise Skipped(f"{tool[0]} for {language} is not here") from error
+
+
 def page(name):
     def body():
         text = (ROOT / "docs" / "plugins" / name).read_text()
@@ -65,35 +92,30 @@ def page(name):
     return body
 
 
-def must(*command, **more):
-    """What a program prints that has to succeed."""
-    code, out, err = run(*command, timeout=LONG, **more)
-    if code != 0:
-        raise Failed(f"{' '.join(map(str, command))} ended with {code}:\n{out}{err}")
-    return out
-
-
 def templates(language):
-    shown_by, before, kinds = LANGUAGES[language]
-
     def body():
         with Folder() as folder:
             env = environment(folder)
-            try:
-                must(*shown_by, env=env)
-            except (OSError, Failed) as error:
-                raise Skipped(f"{shown_by[0]} for {language} is not here") from error
-            for kind in kinds:
-                project = folder / f"{language}-{kind}"
-                must(BELLWETHER, "plugin", "new", "--lang", language, "--kind", kind, project.name, env=env, cwd=folder)
-                if before:
-                    must(*before, env=env, cwd=project)
-                must(BELLWETHER, "plugin", "build", env=env, cwd=project)
-                tested = must(BELLWETHER, "plugin", "test", env=env, cwd=project)
-                check(", 0 failed" in tested, f"{kind}: {tested.strip().splitlines()[-1]}", tested)
-                must(BELLWETHER, "plugin", "check", f"build/{project.name}.wasm", env=env, cwd=project)
+            require(language, env)
+            for kind in LANGUAGES[language][2]:
+                name = f"{language}-{kind}"
+                must(BELLWETHER, "plugin", "new", "--lang", language, "--kind", kind, name, env=env, cwd=folder)
+                build_and_test(folder / name, language, env)
+    return body
+
+
+def example(source):
+    def body():
+        with Folder() as folder:
+            env, language = environment(folder), source.name.partition("-")[0]
+            require(language, env)
+            project = folder / source.name
+            shutil.copytree(source, project)
+            build_and_test(project, language, env)
     return body
 
 
 CHECKS = [(f"plugin_page {name}", page(name)) for name in PAGES]
 CHECKS += [(f"plugin_templates {language}", templates(language)) for language in LANGUAGES]
+CHECKS += [(f"plugin_example {source.name}", example(source))
+           for source in sorted((ROOT / "examples" / "plugins").iterdir()) if (source / "plugin.toml").is_file()]

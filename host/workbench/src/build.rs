@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use crate::component::Facts;
 use crate::error::WorkbenchError;
 use crate::project::{Language, Project};
+use crate::scaffold::add_interfaces;
 
 use self::command::Run;
 
@@ -44,6 +45,7 @@ pub fn build(project: &Project) -> Result<Built, WorkbenchError> {
     let output = project.output();
     let folder = project.build_folder();
     fs::create_dir_all(&folder).map_err(WorkbenchError::writing(&folder))?;
+    add_interfaces(project)?;
     let made = match &project.own_build {
         Some(own) => {
             Run::argv(&own.command, &project.folder).status()?;

@@ -8,7 +8,7 @@ use bellwether_sandbox::PluginKind;
 
 use crate::embedded::{SDK_MANIFEST, SDK_SOURCES, SDK_WORKSPACE, TEMPLATES, WIT};
 use crate::error::WorkbenchError;
-use crate::project::{KINDS, Language, PluginName};
+use crate::project::{KINDS, Language, PluginName, Project};
 
 /// The version of Bellwether that the project is made for.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -78,6 +78,20 @@ fn interfaces(kind: PluginKind) -> Files {
         own.or_else(|| path.strip_prefix(host).map(|file| format!("wit/deps/host/{file}")))
     };
     WIT.iter().filter_map(|(path, bytes)| Some((place(path)?, bytes.to_vec()))).collect()
+}
+
+/// Writes the interfaces into a project that has none, as one that is kept beside them.
+pub(crate) fn add_interfaces(project: &Project) -> Result<(), WorkbenchError> {
+    if project.wit().exists() {
+        return Ok(());
+    }
+    for (relative, bytes) in interfaces(project.kind) {
+        let path = project.folder.join(relative);
+        let folder = path.parent().unwrap_or(&project.folder);
+        fs::create_dir_all(folder).map_err(WorkbenchError::writing(folder))?;
+        fs::write(&path, bytes).map_err(WorkbenchError::writing(&path))?;
+    }
+    Ok(())
 }
 
 /// The SDK with a manifest that needs no workspace. Its bindings come from the project's own interfaces.
