@@ -36,7 +36,9 @@ def environment(folder):
     tools.mkdir()
     (tools / "bellwether").symlink_to(pathlib.Path(BELLWETHER).resolve())
     path = os.pathsep.join([str(tools), str(pathlib.Path(sys.executable).parent), os.environ["PATH"]])
-    return os.environ | {"PATH": path, "CC": f"{sys.executable} -m ziglang cc"}
+    # What the projects of one check have in common is compiled once.
+    shared = {"CARGO_TARGET_DIR": str(folder / "target")}
+    return os.environ | shared | {"PATH": path, "CC": f"{sys.executable} -m ziglang cc"}
 
 
 def script_of(page):
