@@ -22,12 +22,15 @@ LONG = 900
 # What a language needs: a command that shows that it is here, and one for each project before it is built. Components with
 # an interpreter in them take half a minute each to compile, so of those only the kind that they are best at is built.
 LANGUAGES = {
-    "rust": (["cargo", "--version"], None, KINDS),
+    "rust": (["rustc", "--print", "target-libdir", "--target", "wasm32-unknown-unknown"], None, KINDS),
     "c": ([sys.executable, "-m", "ziglang", "version"], None, KINDS),
     "go": (["go", "version"], None, KINDS),
     "python": (["componentize-py", "--version"], None, ["receiver"]),
-    "javascript": (["npm", "--version"], ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error"], ["receiver"]),
+    "javascript": (["node", "--version"], ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error"], ["receiver"]),
 }
+
+# The oldest compilers that will do.
+LEAST = {"go": (1, 25), "javascript": (20, 0)}
 
 
 def environment(folder):
@@ -75,18 +78,23 @@ def build_and_test(project, language, env):
 def require(language, env):
     tool = LANGUAGES[language][0]
     try:
-        must(*tool, env=env)
+        shown = must(*tool, env=env)
     except (OSError, Failed) as error:
         raise Skipped(f"{tool[0]} for {language} is not here") from error
+    least = LEAST.get(language)
+    found = least and tuple(int(part) for part in re.search(r"(\d+)\.(\d+)", shown).groups())
+    if least and found < least:
+        raise Skipped(f"{shown.strip()} is older than {'.'.join(map(str, least))}")
+    if language == "rust" and not pathlib.Path(shown.strip()).is_dir():
+        raise Skipped("the target wasm32-unknown-unknown is not here")
 
 
 def page(name):
     def body():
         text = (ROOT / "docs" / "plugins" / name).read_text()
-        if "rustup" in text and not shutil.which("rustup"):
-            raise Skipped("rustup is not here")
         with Folder() as folder:
             env = environment(folder)
+            require("rust", env)
             done = subprocess.run(["sh", "-c", script_of(text)], cwd=folder, env=env, text=True, timeout=LONG,
                                   capture_output=True, check=False)
             check(done.returncode == 0, "every block works", done.stdout, done.stderr)
