@@ -40,7 +40,7 @@ pub(crate) struct HostState {
     pub(crate) ends_at: Instant,
     /// The time of the call.
     pub(crate) now: Timestamp,
-    /// The last error that it logged.
+    /// The last error that it logged in this call.
     pub(crate) last_words: Option<String>,
     /// For language runtimes; none where the guest never asked for it.
     pub(crate) wasi: Option<Box<Wasi>>,
@@ -141,8 +141,9 @@ pub(crate) fn arm(store: &mut Store<HostState>, limits: CallLimits, now: Timesta
     state.ends_at = Instant::now() + limits.wall_clock;
     state.now = now;
     state.requests = 0;
+    state.last_words = None;
     if let Some(wasi) = &state.wasi {
-        wasi.set_now(now);
+        wasi.begin_call(&state.subject, now);
     }
 }
 

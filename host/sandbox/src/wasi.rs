@@ -4,10 +4,9 @@
 //! goes to the plugin's log. The clock shows the time of the call, and random numbers come from a seed that follows from
 //! plugin, subject and time: so the same calls give the same answers here too.
 
-use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -35,8 +34,6 @@ const LOOK: Duration = Duration::from_micros(1);
 const MAX_WRITE_BYTES: usize = 8 << 10;
 /// The longest line that is put together from what is printed; a longer one is broken.
 const MAX_LINE_BYTES: usize = 4 << 10;
-/// Printed lines that are kept for the report about a crash.
-const KEPT_LINES: usize = 8;
 /// How lines begin in which runtimes say why they give up.
 const LAST_WORDS: [&str; 3] = ["panic:", "fatal error:", "Fatal Python error:"];
 
@@ -45,6 +42,7 @@ pub(crate) struct Wasi {
     context: WasiCtx,
     table: ResourceTable,
     clock: CallClock,
+    output: Printed,
     errors: Printed,
 }
 
@@ -57,12 +55,12 @@ impl std::fmt::Debug for Wasi {
 impl Wasi {
     fn new(plugin: &Arc<PluginContext>, subject: &str, now: Timestamp) -> Self {
         let clock = CallClock::at(now);
-        let printed = |level| Printed::new(Arc::clone(plugin), subject.to_owned(), level);
-        let errors = printed(LogLevel::Warn);
+        let printed = |level| Printed::new(Arc::clone(plugin), subject, level);
+        let (output, errors) = (printed(LogLevel::Info), printed(LogLevel::Warn));
         let seed = seed(&plugin.name, subject, now);
         let mut builder = WasiCtx::builder();
         builder
-            .stdout(printed(LogLevel::Info))
+            .stdout(output.clone())
             .stderr(errors.clone())
             .wall_clock(clock.clone())
             .monotonic_clock(clock.clone())
@@ -75,12 +73,14 @@ impl Wasi {
             .allow_ip_name_lookup(false);
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_HANDLES);
-        Self { context: builder.build(), table, clock, errors }
+        Self { context: builder.build(), table, clock, output, errors }
     }
 
-    /// The time of the call that begins.
-    pub(crate) fn set_now(&self, now: Timestamp) {
+    /// A call begins, at this time and for this subject.
+    pub(crate) fn begin_call(&self, subject: &str, now: Timestamp) {
         self.clock.set(now);
+        self.output.begin_call(subject);
+        self.errors.begin_call(subject);
     }
 
     /// What the runtime printed when it gave up, if it did.
@@ -169,24 +169,39 @@ fn nanos(duration: Duration) -> u64 {
 #[derive(Debug, Clone)]
 struct Printed {
     plugin: Arc<PluginContext>,
-    subject: String,
     level: LogLevel,
     text: Arc<Mutex<Text>>,
 }
 
 #[derive(Debug, Default)]
 struct Text {
+    /// Whom the call is for.
+    subject: String,
     line: Vec<u8>,
-    kept: VecDeque<String>,
+    /// The first line of the call that says why the runtime gives up.
+    reason: Option<String>,
+    /// The last line of the call.
+    last: Option<String>,
 }
 
 impl Printed {
-    fn new(plugin: Arc<PluginContext>, subject: String, level: LogLevel) -> Self {
-        Self { plugin, subject, level, text: Arc::default() }
+    fn new(plugin: Arc<PluginContext>, subject: &str, level: LogLevel) -> Self {
+        let text = Text { subject: subject.to_owned(), ..Text::default() };
+        Self { plugin, level, text: Arc::new(Mutex::new(text)) }
+    }
+
+    fn text(&self) -> MutexGuard<'_, Text> {
+        self.text.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin_call(&self, subject: &str) {
+        let mut text = self.text();
+        subject.clone_into(&mut text.subject);
+        (text.reason, text.last) = (None, None);
     }
 
     fn print(&self, bytes: &[u8]) {
-        let mut text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut text = self.text();
         for &byte in bytes {
             if byte != b'\n' {
                 text.line.push(byte);
@@ -203,19 +218,17 @@ impl Printed {
         if message.is_empty() {
             return;
         }
-        if text.kept.len() == KEPT_LINES {
-            // The first line says why, the last ones where.
-            text.kept.remove(1);
+        if LAST_WORDS.iter().any(|begin| message.starts_with(begin)) {
+            text.reason.get_or_insert_with(|| message.clone());
         }
-        text.kept.push_back(message.clone());
-        let line = LogLine { level: self.level, subject: self.subject.clone(), message, fields: Vec::new() };
+        text.last = Some(message.clone());
+        let line = LogLine { level: self.level, subject: text.subject.clone(), message, fields: Vec::new() };
         self.plugin.log.write(&self.plugin.name, line);
     }
 
     fn last_words(&self) -> Option<String> {
-        let text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
-        let says_why = |line: &&String| LAST_WORDS.iter().any(|begin| line.starts_with(begin));
-        text.kept.iter().find(says_why).or_else(|| text.kept.back()).cloned()
+        let text = self.text();
+        text.reason.clone().or_else(|| text.last.clone())
     }
 }
 
@@ -299,7 +312,7 @@ mod tests {
     #[test]
     fn what_is_printed_becomes_lines_and_last_words() {
         let plugin = PluginContext::new("p", Limits::default(), Arc::new(NoHttp), &MemoryPool::of_machine());
-        let errors = Printed::new(Arc::clone(&plugin), "board".to_owned(), LogLevel::Warn);
+        let errors = Printed::new(Arc::clone(&plugin), "board", LogLevel::Warn);
         errors.print(b"starting\npanic: runtime error: ");
         errors.print(b"index out of range\n\n");
         (0..100).for_each(|frame| errors.print(format!("goroutine frame {frame}\n").as_bytes()));
@@ -308,8 +321,12 @@ mod tests {
         assert_eq!(lines[1].message, "panic: runtime error: index out of range");
         assert_eq!(lines.len(), 103, "the last one for being too long");
         assert_eq!(lines[0].subject, "board");
-        let silent = Printed::new(plugin, String::new(), LogLevel::Warn);
-        assert_eq!(silent.last_words(), None);
+        assert_eq!(errors.last_words().as_deref(), Some("panic: runtime error: index out of range"));
+        errors.begin_call("another");
+        assert_eq!(errors.last_words(), None, "each call has its own");
+        errors.print(b"x\nTraceback\nValueError: no\n");
+        assert_eq!(errors.last_words().as_deref(), Some("ValueError: no"));
+        assert_eq!(plugin.log.lines().last().unwrap().subject, "another");
     }
 
     #[test]

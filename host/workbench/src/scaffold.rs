@@ -43,8 +43,12 @@ pub fn create(
     if is_occupied {
         return Err(WorkbenchError::NotEmpty(folder.to_owned()));
     }
+    write_all(folder, files(language, kind, name))
+}
+
+fn write_all(folder: &Path, files: Files) -> Result<Vec<PathBuf>, WorkbenchError> {
     let mut written = Vec::new();
-    for (path, bytes) in files(language, kind, name) {
+    for (path, bytes) in files {
         let path = folder.join(path);
         let parent = path.parent().unwrap_or(folder);
         fs::create_dir_all(parent).map_err(WorkbenchError::writing(parent))?;
@@ -85,13 +89,7 @@ pub(crate) fn add_interfaces(project: &Project) -> Result<(), WorkbenchError> {
     if project.wit().exists() {
         return Ok(());
     }
-    for (relative, bytes) in interfaces(project.kind) {
-        let path = project.folder.join(relative);
-        let folder = path.parent().unwrap_or(&project.folder);
-        fs::create_dir_all(folder).map_err(WorkbenchError::writing(folder))?;
-        fs::write(&path, bytes).map_err(WorkbenchError::writing(&path))?;
-    }
-    Ok(())
+    write_all(&project.folder, interfaces(project.kind)).map(drop)
 }
 
 /// The SDK with a manifest that needs no workspace. Its bindings come from the project's own interfaces.

@@ -71,16 +71,24 @@ fn wasm_of_message(line: &str) -> Option<PathBuf> {
     message.filenames.into_iter().find(is_wasm).filter(|_| message.reason == "compiler-artifact")
 }
 
+/// An error that says how to get a tool where asking it for its version does not work.
+fn require(
+    here: &Path,
+    (tool, version): (&'static str, &str),
+    language: &'static str,
+    install: &'static str,
+) -> Result<(), WorkbenchError> {
+    if Run::new(tool, here).args([version]).works() {
+        return Ok(());
+    }
+    Err(WorkbenchError::MissingTool { tool, language, install })
+}
+
 /// Go's own compiler for WASI, with bindings below `internal/wit`.
 pub(super) fn go(project: &Project) -> Result<PathBuf, WorkbenchError> {
     let here = &project.folder;
-    if !Run::new("go", here).args(["version"]).works() {
-        return Err(WorkbenchError::MissingTool {
-            tool: "go",
-            language: "Go",
-            install: "apt install golang, or the archive from https://go.dev/dl (1.25 or later)",
-        });
-    }
+    let install = "apt install golang, or the archive from https://go.dev/dl (1.25 or later)";
+    require(here, ("go", "version"), "Go", install)?;
     bindings::go(project, &go_module(here)?)?;
     let run = Run::new("go", here)
         .args(["build", "-trimpath", "-buildmode=c-shared", "-ldflags=-checklinkname=0 -s -w"])
@@ -173,13 +181,7 @@ fn c_compiler(folder: &Path) -> Result<Vec<String>, WorkbenchError> {
 /// componentize-py, which makes the component itself.
 pub(super) fn python(project: &Project, output: &Path) -> Result<PathBuf, WorkbenchError> {
     let here = &project.folder;
-    if !Run::new("componentize-py", here).args(["--version"]).works() {
-        return Err(WorkbenchError::MissingTool {
-            tool: "componentize-py",
-            language: "Python",
-            install: "pip install componentize-py==0.25.1",
-        });
-    }
+    require(here, ("componentize-py", "--version"), "Python", "pip install componentize-py==0.25.1")?;
     let relative = format!("build/{}.wasm", project.name.as_str());
     let run = Run::new("componentize-py", here).args([
         "-d",
@@ -200,15 +202,14 @@ pub(super) fn python(project: &Project, output: &Path) -> Result<PathBuf, Workbe
 /// The project's own script, over componentize-js.
 pub(super) fn javascript(project: &Project, output: &Path) -> Result<PathBuf, WorkbenchError> {
     let here = &project.folder;
-    let missing = |tool, install| WorkbenchError::MissingTool { tool, language: "JavaScript", install };
-    if !Run::new("node", here).args(["--version"]).works() {
-        return Err(missing(
-            "node",
-            "apt install nodejs npm, or the archive from https://nodejs.org (20 or later)",
-        ));
-    }
+    let install = "apt install nodejs npm, or the archive from https://nodejs.org (20 or later)";
+    require(here, ("node", "--version"), "JavaScript", install)?;
     if !here.join("node_modules/@bytecodealliance/componentize-js").is_dir() {
-        return Err(missing("componentize-js", "npm install, in the folder of the plugin"));
+        return Err(WorkbenchError::MissingTool {
+            tool: "componentize-js",
+            language: "JavaScript",
+            install: "npm install, in the folder of the plugin",
+        });
     }
     let run = Run::new("node", here).args(["build.mjs"]);
     let shown = run.shown().to_owned();

@@ -69,13 +69,13 @@ pub(super) async fn list(args: &ListArgs) -> Outcome {
 }
 
 pub(super) async fn show(args: &OneArgs) -> Outcome {
-    let (_, plugin) = args.find().await?;
+    let plugin = args.find().await?;
     print(&description(&plugin));
     Ok(code(true))
 }
 
 pub(super) async fn approve(args: &ApproveArgs) -> Outcome {
-    let (_, plugin) = args.plugin.find().await?;
+    let plugin = args.plugin.find().await?;
     let file = grants_file(&plugin)?;
     let secrets: Vec<&str> = secrets(&plugin).collect();
     let missing = match &plugin.state {
@@ -101,7 +101,7 @@ pub(super) async fn approve(args: &ApproveArgs) -> Outcome {
 }
 
 pub(super) async fn switch(args: &OneArgs, enabled: bool) -> Outcome {
-    let (_, plugin) = args.find().await?;
+    let plugin = args.find().await?;
     let file = grants_file(&plugin)?;
     rewrite(&file, |text| grants::switched(text, enabled))?;
     let word = if enabled { "on" } else { "off" };
@@ -119,17 +119,15 @@ impl FolderArgs {
 }
 
 impl OneArgs {
-    /// The plugin of that name, or in the file of that name.
-    async fn find(&self) -> anyhow::Result<(Plugins, PluginStatus)> {
-        let plugins = self.folder.load().await?;
-        let all = plugins.status();
+    /// The plugin of that name; one that has not described itself is called as its file is.
+    async fn find(&self) -> anyhow::Result<PluginStatus> {
+        let all = self.folder.load().await?.status();
         let names: Vec<_> = all.iter().map(|plugin| plugin.name.clone()).collect();
         let found = all.into_iter().find(|plugin| plugin.name == self.name);
-        let plugin = found.with_context(|| {
+        found.with_context(|| {
             let folder = self.folder.plugins.display();
             format!("there is no plugin {:?} in {folder}; there are: {}", self.name, names.join(", "))
-        })?;
-        Ok((plugins, plugin))
+        })
     }
 }
 
@@ -253,11 +251,11 @@ mod tests {
     async fn approving_writes_what_is_missing_and_the_plugin_is_ready() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("x.wasm"), HOSTILE_RECEIVER).unwrap();
-        let (_, waiting) = one(folder.path()).find().await.unwrap();
+        let waiting = one(folder.path()).find().await.unwrap();
         assert_eq!(state(&waiting), "waiting for grants");
         assert!(description(&waiting).iter().any(|line| line.contains("asks for  https://api.example")));
         approve(&ApproveArgs { plugin: one(folder.path()), yes: true }).await.unwrap();
-        let (_, ready) = one(folder.path()).find().await.unwrap();
+        let ready = one(folder.path()).find().await.unwrap();
         assert_eq!(
             (state(&ready), &ready.granted_hosts[..]),
             ("ready", &["https://api.example".to_owned()][..])
