@@ -122,7 +122,7 @@ impl SqliteState {
         } else {
             alert_rows.undo();
         }
-        self.leases.release_withheld();
+        self.leases.transaction_ended(done.is_ok());
         done.map_err(|failure| self.state_error(action, failure))
     }
 

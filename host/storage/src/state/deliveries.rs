@@ -63,16 +63,22 @@ fn put_new(db: &Connection, leases: &Leases, delivery: &Delivery) -> Result<(), 
     let pending = pending_about(db, leases, &topic, delivery.notification.at)?;
     let mut waiting = pending.iter().filter(|own| !own.is_held);
     for repeat in waiting.clone().filter(|own| own.reason == NotificationReason::Repeat) {
+        leases.forget(&repeat.id);
         remove(db, &repeat.id)?;
     }
     let says_more = delivery.notification.reason != NotificationReason::Repeat;
     if says_more {
         for older in waiting.clone().filter(|own| own.reason != NotificationReason::Repeat) {
+            leases.forget(&older.id);
             supersede(db, &older.id, delivery)?;
         }
     }
     if says_more || waiting.all(|own| own.reason == NotificationReason::Repeat) {
-        insert(db, delivery, pending.is_empty())?;
+        let is_head = pending.is_empty();
+        insert(db, delivery, is_head)?;
+        if is_head {
+            leases.remember(delivery);
+        }
     }
     if pending.is_empty() { Ok(()) } else { promote(db, &topic) }
 }

@@ -10,6 +10,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Failure, deliveries};
 
+/// Alerts in the messages that are remembered from when they were written. Their labels are those that alerting holds
+/// anyway; the rest takes a few MiB at most.
+const MAX_REMEMBERED_ALERTS: usize = 8_192;
+
 /// How far the clock may go back before what waits is looked at anew.
 const CLOCK_WENT_BACK: Duration = Duration::from_secs(60);
 
@@ -26,6 +30,7 @@ pub(super) struct Leases {
 struct State {
     held: HashMap<String, Lease>,
     withheld: HashSet<String>,
+    fresh: Fresh,
     /// When deliveries were asked for last.
     asked_at: Option<Timestamp>,
 }
@@ -38,12 +43,35 @@ struct Lease {
     is_under_way: bool,
 }
 
+/// Messages that were written and not taken yet, so that most need not be read back. What does not fit is read.
+#[derive(Debug, Default)]
+struct Fresh {
+    messages: HashMap<String, Delivery>,
+    alerts: usize,
+}
+
+impl Fresh {
+    fn put(&mut self, delivery: &Delivery) {
+        let alerts = self.alerts + delivery.notification.alerts.len();
+        if alerts <= MAX_REMEMBERED_ALERTS {
+            self.alerts = alerts;
+            self.messages.insert(delivery.id.clone(), delivery.clone());
+        }
+    }
+
+    fn take(&mut self, id: &str) -> Option<Delivery> {
+        let delivery = self.messages.remove(id)?;
+        self.alerts -= delivery.notification.alerts.len();
+        Some(delivery)
+    }
+}
+
 impl Leases {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps a message from being taken until [`Self::release_withheld`]. False: somebody holds it already.
+    /// Keeps a message from being taken until [`Self::transaction_ended`]. False: somebody holds it already.
     pub(super) fn withhold(&self, id: &str, now: Timestamp) -> bool {
         let mut state = self.lock();
         let is_free = !state.is_held(id, now);
@@ -53,9 +81,24 @@ impl Leases {
         is_free
     }
 
-    /// For when a transaction is over, whichever way.
-    pub(super) fn release_withheld(&self) {
-        self.lock().withheld.clear();
+    /// For when a transaction is over; one that was undone has written nothing that could be remembered.
+    pub(super) fn transaction_ended(&self, committed: bool) {
+        let mut state = self.lock();
+        state.withheld.clear();
+        if !committed {
+            state.fresh = Fresh::default();
+        }
+    }
+
+    /// Keeps a message that is being written for who takes it. Before the end of the transaction: afterwards it could have
+    /// been taken, and have failed, already.
+    pub(super) fn remember(&self, delivery: &Delivery) {
+        self.lock().fresh.put(delivery);
+    }
+
+    /// A message that is not to be sent any more, or is to be read again.
+    pub(super) fn forget(&self, id: &str) {
+        self.lock().fresh.take(id);
     }
 
     /// It is not under way any more, and stays held until it is settled.
@@ -99,7 +142,10 @@ impl Leases {
         candidates.truncate(limits.total);
         let mut taken = Vec::with_capacity(candidates.len());
         for candidate in candidates {
-            let delivery = deliveries::read(db, &candidate.id)?;
+            let delivery = match state.fresh.take(&candidate.id) {
+                Some(fresh) => fresh,
+                None => deliveries::read(db, &candidate.id)?,
+            };
             let (receiver, integration) = (delivery.notification.receiver.clone(), delivery.integration);
             state.held.insert(candidate.id, Lease { receiver, integration, until, is_under_way: true });
             taken.push(delivery);
@@ -203,4 +249,32 @@ fn due(
         }
     }
     Ok(candidates)
+}
+
+#[cfg(test)]
+mod tests {
+    use bellwether_model::Labels;
+
+    use super::*;
+    use crate::state::tests::delivery;
+
+    #[test]
+    fn remembers_as_many_alerts_as_fit_and_makes_room_again() {
+        let mut fresh = Fresh::default();
+        let message = |id: &str, alerts: usize| {
+            let mut message = delivery(id, 1);
+            let alert = message.notification.alerts[0].clone();
+            message.notification.alerts = vec![alert; alerts];
+            message.notification.common_labels = Labels::empty();
+            message
+        };
+        fresh.put(&message("a", MAX_REMEMBERED_ALERTS - 1));
+        fresh.put(&message("too much", 2));
+        fresh.put(&message("b", 1));
+        assert!(fresh.take("too much").is_none());
+        assert_eq!(fresh.take("a").map(|taken| taken.id), Some("a".to_owned()));
+        fresh.put(&message("fits now", 2));
+        assert!(fresh.take("fits now").is_some() && fresh.take("b").is_some());
+        assert_eq!(fresh.alerts, 0);
+    }
 }

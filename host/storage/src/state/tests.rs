@@ -57,7 +57,7 @@ fn notification(value: f64) -> Notification {
 }
 
 /// A message that tells of an alert of its own too, so that no other one says all that it says.
-fn delivery(id: &str, due: i64) -> Delivery {
+pub(super) fn delivery(id: &str, due: i64) -> Delivery {
     let mut notification = notification(91.5);
     let own = labels(id);
     let fingerprint = FingerprintText(own.fingerprint());
