@@ -16,7 +16,7 @@ from harness import BELLWETHER, Failed, Folder, Skipped, check, run
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGES = ["first-driver.md", "first-detector.md", "first-receiver.md", "from-telegraf.md",
-         "from-alertmanager-webhook.md"]
+         "from-alertmanager-webhook.md", "from-home-assistant.md"]
 BLOCK = re.compile(r"^```(\w+)(?: file=(\S+))?\n(.*?)^```$", re.M | re.S)
 # The language of each project that a page makes.
 NEW = re.compile(r"^bellwether plugin new --lang (\w+) ", re.M)
