@@ -15,8 +15,11 @@ import sys
 from harness import BELLWETHER, Failed, Folder, Skipped, check, run
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PAGES = ["first-driver.md"]
+PAGES = ["first-driver.md", "first-detector.md", "first-receiver.md", "from-telegraf.md",
+         "from-alertmanager-webhook.md", "from-home-assistant.md"]
 BLOCK = re.compile(r"^```(\w+)(?: file=(\S+))?\n(.*?)^```$", re.M | re.S)
+# The language of each project that a page makes.
+NEW = re.compile(r"^bellwether plugin new --lang (\w+) ", re.M)
 KINDS = ["driver", "detector", "receiver"]
 LONG = 900
 # What a language needs: a command that shows that it is here, and one for each project before it is built. Components with
@@ -93,12 +96,14 @@ def page(name):
     def body():
         text = (ROOT / "docs" / "plugins" / name).read_text()
         with Folder() as folder:
-            env = environment(folder)
-            require("rust", env)
+            env, projects = environment(folder), NEW.findall(text)
+            for language in projects:
+                require(language, env)
             done = subprocess.run(["sh", "-c", script_of(text)], cwd=folder, env=env, text=True, timeout=LONG,
                                   capture_output=True, check=False)
             check(done.returncode == 0, "every block works", done.stdout, done.stderr)
-            check("1 passed, 0 failed" in done.stdout, "the test of the page passes", done.stdout)
+            passed = re.findall(r"^[1-9]\d* passed, 0 failed$", done.stdout, re.M)
+            check(len(passed) == len(projects), f"the tests of the page pass: {', '.join(passed)}", done.stdout)
     return body
 
 
