@@ -163,6 +163,13 @@ impl Blame {
         self.lock().iter().map(|(subject, record)| status(subject, record, now)).collect()
     }
 
+    /// Subjects for which it is not called now.
+    pub(crate) fn refused(&self) -> Vec<String> {
+        let now = Instant::now();
+        let is_refused = |(_, record): &(&String, &Record)| !record.remaining(now).is_zero();
+        self.lock().iter().filter(is_refused).map(|(subject, _)| subject.clone()).collect()
+    }
+
     /// Forgets a subject's crashes, or all of them: the operator says that the cause is gone.
     pub(crate) fn pardon(&self, subject: Option<&str>) {
         let mut records = self.lock();

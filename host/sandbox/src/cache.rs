@@ -53,14 +53,14 @@ impl CodeCache {
         }
     }
 
-    /// Keeps the code of a component. A failure is logged and costs nothing but time at the next start.
-    pub(crate) fn store(&self, engine: &Engine, sha256: &str, component: &Component) {
-        let path = self.path(engine, sha256);
-        let written =
-            component.serialize().map_err(std::io::Error::other).and_then(|code| write(&path, &code));
-        if let Err(error) = written {
-            warn!(path = %path.display(), %error, "cannot keep compiled code");
-        }
+    /// Keeps the code of a component. A failure costs nothing but time at the next start.
+    pub(crate) fn store(&self, engine: &Engine, sha256: &str, component: &Component) -> std::io::Result<()> {
+        let code = component.serialize().map_err(std::io::Error::other)?;
+        write(&self.path(engine, sha256), &code)
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Another version of wasmtime, other settings or another processor have another name.

@@ -1,7 +1,6 @@
 //! What belongs to one loaded plugin and is shared by all its instances.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
@@ -13,6 +12,7 @@ use crate::http::HttpClient;
 use crate::limits::Limits;
 use crate::memory::MemoryPool;
 use crate::plugin_log::PluginLog;
+use crate::usage::Usage;
 
 /// Crashes that are kept of each plugin.
 const KEPT_CRASHES: usize = 16;
@@ -31,8 +31,7 @@ pub(crate) struct PluginContext {
     pub(crate) requests: Semaphore,
     /// Memory of all its instances.
     pub(crate) memory: Arc<MemoryPool>,
-    calls: AtomicU64,
-    crashed: AtomicU64,
+    pub(crate) usage: Usage,
     blame: Blame,
     crashes: Mutex<VecDeque<Crash>>,
     /// For whom it ran.
@@ -53,8 +52,7 @@ impl PluginContext {
             http,
             requests: Semaphore::new(limits.requests_at_once),
             limits,
-            calls: AtomicU64::new(0),
-            crashed: AtomicU64::new(0),
+            usage: Usage::new(),
             blame: Blame::default(),
             crashes: Mutex::new(VecDeque::new()),
             subjects: Mutex::new(HashSet::new()),
@@ -63,15 +61,6 @@ impl PluginContext {
 
     pub(crate) const fn blame(&self) -> &Blame {
         &self.blame
-    }
-
-    pub(crate) fn count_call(&self) {
-        self.calls.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Calls since it was loaded, and how many of them crashed.
-    pub(crate) fn call_counts(&self) -> (u64, u64) {
-        (self.calls.load(Ordering::Relaxed), self.crashed.load(Ordering::Relaxed))
     }
 
     /// Whether the plugin may run for a subject now.
@@ -101,7 +90,7 @@ impl PluginContext {
             backtrace = ?crash.backtrace,
             "plugin crashed"
         );
-        self.crashed.fetch_add(1, Ordering::Relaxed);
+        self.usage.crashed();
         let mut crashes = self.crashes.lock().unwrap_or_else(PoisonError::into_inner);
         if crashes.len() == KEPT_CRASHES {
             crashes.pop_front();

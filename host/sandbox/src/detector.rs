@@ -75,7 +75,7 @@ impl SandboxedDetector {
                 functions.call_evaluate(&mut store, function, params, at.as_millis(), &columns).await?;
             Ok((bindings, calls, answer))
         };
-        match store::bounded(limits, call).await {
+        match store::bounded(&self.plugin, limits, call).await {
             Ok((bindings, calls, answer)) => {
                 let verdicts = self.judged(function, windows, answer)?;
                 self.keep(Live { store, bindings, calls: calls + 1 });

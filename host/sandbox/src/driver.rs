@@ -86,7 +86,7 @@ impl SandboxedDriver {
         device_name.clone_into(&mut store.data_mut().subject);
         store::arm(&mut store, limits, device.now);
         let device = wit_device(device);
-        let opened = store::bounded(limits, async {
+        let opened = store::bounded(&self.plugin, limits, async {
             let bindings = match bindings {
                 Some(bindings) => bindings,
                 None => self.pre.instantiate_async(&mut store).await?,
@@ -233,7 +233,7 @@ impl Session {
         let (name, limits) = (call.name(), self.plugin.limits.driver);
         self.device.clone_into(&mut live.store.data_mut().subject);
         store::arm(&mut live.store, limits, call.now());
-        match store::bounded(limits, call.run(&mut live, self.resource)).await {
+        match store::bounded(&self.plugin, limits, call.run(&mut live, self.resource)).await {
             Ok(answer) => {
                 *running = Running::Yes(live);
                 drop(running);

@@ -4,10 +4,12 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use tracing::warn;
 use wasmtime::component::Component;
 use wasmtime::{Config, Engine};
 
 use crate::cache::CodeCache;
+use crate::compile::{CompileFailure, Compiler};
 use crate::limits::TICK;
 use crate::registry::LoadError;
 
@@ -28,14 +30,18 @@ const CALL_STACK_BYTES: usize = 2 << 20;
 pub(crate) struct SandboxEngine {
     engine: Engine,
     cache: Option<Arc<CodeCache>>,
+    compiler: Option<Arc<dyn Compiler>>,
 }
 
 impl SandboxEngine {
     /// Starts the clock's thread, which ends when the last clone of the engine is gone.
-    pub(crate) fn start(cache: Option<CodeCache>) -> Result<Self, LoadError> {
+    pub(crate) fn start(
+        cache: Option<CodeCache>,
+        compiler: Option<Arc<dyn Compiler>>,
+    ) -> Result<Self, LoadError> {
         let engine = Engine::new(&config()).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
         start_clock(&engine)?;
-        Ok(Self { engine, cache: cache.map(Arc::new) })
+        Ok(Self { engine, cache: cache.map(Arc::new), compiler })
     }
 
     pub(crate) const fn wasmtime(&self) -> &Engine {
@@ -48,9 +54,21 @@ impl SandboxEngine {
         if let Some(component) = self.cache.as_ref().and_then(|cache| cache.load(&self.engine, sha256)) {
             return Ok(component);
         }
+        if let (Some(compiler), Some(cache)) = (&self.compiler, &self.cache) {
+            match compiler.compile(wasm, cache.folder()) {
+                Ok(()) => {
+                    let kept = cache.load(&self.engine, sha256);
+                    return kept.ok_or_else(|| "its code cannot be found where it was left".to_owned());
+                }
+                Err(CompileFailure::Component(reason)) => return Err(reason),
+                Err(CompileFailure::NotStarted(reason)) => warn!(reason, "plugin not compiled apart"),
+            }
+        }
         let component = Component::from_binary(&self.engine, wasm).map_err(|error| format!("{error:#}"))?;
-        if let Some(cache) = &self.cache {
-            cache.store(&self.engine, sha256, &component);
+        if let Some(cache) = &self.cache
+            && let Err(error) = cache.store(&self.engine, sha256, &component)
+        {
+            warn!(folder = %cache.folder().display(), %error, "cannot keep compiled code");
         }
         Ok(component)
     }
@@ -58,7 +76,7 @@ impl SandboxEngine {
 
 /// Only what plugins need is switched on: what is off cannot have a hole. Threads and garbage collection are not even
 /// compiled into wasmtime here.
-fn config() -> Config {
+pub(crate) fn config() -> Config {
     let mut config = Config::new();
     config
         .wasm_component_model(true)

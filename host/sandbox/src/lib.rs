@@ -17,6 +17,7 @@
 mod bindings;
 mod blame;
 mod cache;
+mod compile;
 mod context;
 mod crash;
 mod detector;
@@ -36,9 +37,11 @@ mod registry;
 mod secrets;
 mod settings;
 mod store;
+mod usage;
 mod wasi;
 
 pub use blame::{Standing, SubjectStatus};
+pub use compile::{CompileFailure, Compiler, compile_into};
 pub use crash::{Crash, CrashCause};
 pub use detector::SandboxedDetector;
 pub use driver::SandboxedDriver;
@@ -48,11 +51,12 @@ pub use plugin_log::{LogLevel, LogLine};
 pub use receiver::{ConfiguredReceiver, ReceiverPlugin, TemplateText};
 pub use registry::grants;
 pub use registry::{
-    Clock, EmbeddedPlugin, LoadError, PluginChange, PluginKind, PluginSource, PluginState, PluginStatus,
-    Plugins, PluginsOptions, Unavailable,
+    Clock, EmbeddedPlugin, LoadError, LoadStage, PluginChange, PluginKind, PluginSource, PluginState,
+    PluginStatus, Plugins, PluginsOptions, Unavailable,
 };
 pub use secrets::mask_secrets;
 pub use settings::{SettingInfo, SettingKind, SettingProblem};
+pub use usage::PluginUsage;
 
 #[cfg(test)]
 mod tests;

@@ -219,7 +219,7 @@ impl ConfiguredReceiver {
         let context = &self.plugin.plugin;
         let mut store = self.store("check", Arc::clone(&self.access), Timestamp::UNIX_EPOCH);
         let limits = context.limits.receiver;
-        let checked = store::bounded(limits, async {
+        let checked = store::bounded(context, limits, async {
             let bindings = self.plugin.pre.instantiate_async(&mut store).await?;
             bindings.bellwether_receiver_receiver().call_check(&mut store, config).await
         });
@@ -248,7 +248,7 @@ impl ConfiguredReceiver {
         let mut store = self.store(&subject, access, call.now);
         let limits = context.limits.receiver;
         let (config, notification) = (call.config.clone(), wit_notification(call));
-        let notified = store::bounded(limits, async {
+        let notified = store::bounded(context, limits, async {
             let bindings = self.plugin.pre.instantiate_async(&mut store).await?;
             bindings.bellwether_receiver_receiver().call_notify(&mut store, &config, &notification).await
         });

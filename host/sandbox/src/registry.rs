@@ -9,10 +9,11 @@ pub mod grants;
 mod inspect;
 mod load;
 mod loaded;
+mod progress;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use tracing::{info, warn};
 
 use crate::blame::SubjectStatus;
 use crate::cache::CodeCache;
+use crate::compile::Compiler;
 use crate::crash::Crash;
 use crate::detector::SandboxedDetector;
 use crate::driver::SandboxedDriver;
@@ -31,6 +33,7 @@ use crate::limits::Limits;
 use crate::plugin_log::LogLine;
 use crate::receiver::ReceiverPlugin;
 use crate::settings::SettingInfo;
+use crate::usage::PluginUsage;
 
 use load::{Candidate, Key, Loader, Stamp};
 use loaded::Loaded;
@@ -60,6 +63,8 @@ pub struct PluginsOptions {
     pub folder: Option<PathBuf>,
     /// The folder of compiled code, made with mode 0700; none compiles at each start.
     pub cache: Option<PathBuf>,
+    /// Who compiles what is not in that folder; none compiles in this process, and so does a sandbox without the folder.
+    pub compiler: Option<Arc<dyn Compiler>>,
     /// Limits of plugins whose file of grants says nothing else.
     pub limits: Limits,
     /// How receivers reach the world.
@@ -88,6 +93,7 @@ impl PluginsOptions {
             embedded: Vec::new(),
             folder: None,
             cache: None,
+            compiler: None,
             limits: Limits::default(),
             http: Arc::new(NoHttp),
             clock,
@@ -147,12 +153,50 @@ impl fmt::Display for PluginSource {
     }
 }
 
+/// How far the loading of a file has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoadStage {
+    /// It lies in the folder.
+    Found,
+    /// It was read, and has the digest that it must have.
+    Verified,
+    /// It is native code. This takes tens of milliseconds, and seconds for a language runtime.
+    Compiled,
+    /// It has said who it is.
+    Described,
+}
+
+impl LoadStage {
+    /// The word for it in the API and in metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Found => "found",
+            Self::Verified => "verified",
+            Self::Compiled => "compiled",
+            Self::Described => "described",
+        }
+    }
+}
+
 /// How a plugin stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum PluginState {
-    /// Can be used.
+    /// Is being loaded.
+    Loading {
+        /// How far that has come.
+        stage: LoadStage,
+    },
+    /// Can be used, and nobody does.
     Ready,
+    /// Serves somebody: an instance lives, or it was called within the last five minutes.
+    Active,
+    /// Crashed for some that it serves, and is not called for them for a while.
+    Degraded {
+        /// Those devices, functions or receivers.
+        subjects: Vec<String>,
+    },
     /// Wants to reach origins that the operator has not granted.
     WaitingForGrants {
         /// Those origins.
@@ -169,6 +213,22 @@ pub enum PluginState {
     },
     /// Crashed for several devices, functions or receivers, and is called by nobody for a while.
     Quarantined,
+}
+
+impl PluginState {
+    /// The word for it in the API and in metrics.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Loading { stage } => stage.as_str(),
+            Self::Ready => "ready",
+            Self::Active => "active",
+            Self::Degraded { .. } => "degraded",
+            Self::WaitingForGrants { .. } => "waiting_for_grants",
+            Self::Disabled => "disabled",
+            Self::Broken { .. } => "broken",
+            Self::Quarantined => "quarantined",
+        }
+    }
 }
 
 /// All that there is to say about one plugin, for the API and the UI.
@@ -195,6 +255,8 @@ pub struct PluginStatus {
     pub state: PluginState,
     /// A newer version of its file that cannot be used, and why.
     pub rejected_update: Option<String>,
+    /// How far the loading of a newer version of its file has come.
+    pub update_stage: Option<LoadStage>,
     /// Its settings.
     pub settings: Vec<SettingInfo>,
     /// What it adds: metrics of a driver, functions of a detector, templates of a receiver.
@@ -205,10 +267,9 @@ pub struct PluginStatus {
     pub granted_hosts: Vec<String>,
     /// Devices, functions or receivers that it crashed for.
     pub subjects: Vec<SubjectStatus>,
-    /// Calls since it was loaded.
-    pub calls: u64,
-    /// How many of them crashed.
-    pub crashed_calls: u64,
+    /// What it has cost since it was loaded.
+    #[serde(flatten)]
+    pub usage: PluginUsage,
     /// Its last crashes, the oldest first.
     pub crashes: Vec<Crash>,
     /// Its last log lines, the oldest first.
@@ -341,7 +402,7 @@ impl Plugins {
                 None
             }
         });
-        let engine = SandboxEngine::start(cache)?;
+        let engine = SandboxEngine::start(cache, options.compiler)?;
         let loader = Loader::new(engine, options.limits, options.http, options.clock)?;
         let candidates = options.embedded.iter().map(|plugin| Candidate::embedded(*plugin)).collect();
         let loaded = loader.load_all(candidates).await;
@@ -386,6 +447,11 @@ impl Plugins {
         changes
     }
 
+    /// The folder of further plugins.
+    pub fn folder(&self) -> Option<&Path> {
+        self.0.folder.as_deref()
+    }
+
     /// A driver by its name.
     pub fn driver(&self, name: &str) -> Result<SandboxedDriver, Unavailable> {
         let loaded = self.usable(name, PluginKind::Driver)?;
@@ -411,11 +477,17 @@ impl Plugins {
 
     /// All plugins with their states, sorted by name.
     pub fn status(&self) -> Vec<PluginStatus> {
+        let mut loading = self.0.loader.progress();
         let status = |entry: Entry| {
             let rejected_update = entry.rejected_update;
-            PluginStatus { rejected_update, ..entry.loaded.status() }
+            let update_stage = loading.remove(&entry.stamp.key);
+            PluginStatus { rejected_update, update_stage, ..entry.loaded.status() }
         };
-        self.visible().into_values().map(status).collect()
+        let mut all: Vec<PluginStatus> = self.visible().into_values().map(status).collect();
+        let now = self.0.loader.now();
+        all.extend(loading.into_iter().map(|(key, stage)| Loaded::loading(&key, stage, now).status()));
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all
     }
 
     /// Forgets the crashes of a plugin for one subject, or for all: the operator has removed the cause. Returns whether

@@ -3,8 +3,9 @@
 //! A store that has seen an error is never entered again: whoever makes a call owns the instance while it runs, and
 //! gives it back only when the call went well. A call whose future is dropped takes the instance with it.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,8 +17,8 @@ use wasmtime::{Engine, ResourceLimiter, Store, Trap, UpdateDeadline, WasmBacktra
 use crate::context::PluginContext;
 use crate::crash::{Crash, CrashCause};
 use crate::engine::CallUnderWay;
-use crate::limits::{CallLimits, Limits};
-use crate::memory::{MemoryPool, UNCOUNTED_BYTES};
+use crate::limits::CallLimits;
+use crate::memory::UNCOUNTED_BYTES;
 use crate::outbound::Access;
 use crate::wasi::Wasi;
 
@@ -53,11 +54,9 @@ pub(crate) struct HostState {
 /// Counts what an instance has, and refuses what is too much.
 #[derive(Debug)]
 struct MemoryAccount {
-    limits: Limits,
+    plugin: Arc<PluginContext>,
     memory_limit_bytes: usize,
     memory_bytes: usize,
-    /// Of all instances of the plugin.
-    pool: Arc<MemoryPool>,
     refused: Option<CrashCause>,
 }
 
@@ -70,7 +69,8 @@ impl MemoryAccount {
 
 impl Drop for MemoryAccount {
     fn drop(&mut self) {
-        self.pool.give_back(Self::counted(self.memory_bytes));
+        self.plugin.memory.give_back(Self::counted(self.memory_bytes));
+        self.plugin.usage.instance_ended(self.memory_bytes);
     }
 }
 
@@ -95,7 +95,7 @@ impl Purpose {
 
 /// A fresh store. It cannot run anything before [`arm`] gave it a budget.
 pub(crate) fn new_store(engine: &Engine, plugin: &Arc<PluginContext>, purpose: Purpose) -> Store<HostState> {
-    let limits = plugin.limits.clone();
+    plugin.usage.instance_begun();
     let mut store = Store::new(
         engine,
         HostState {
@@ -109,10 +109,9 @@ pub(crate) fn new_store(engine: &Engine, plugin: &Arc<PluginContext>, purpose: P
             requests: 0,
             slices_left: 0,
             account: MemoryAccount {
-                limits,
+                plugin: Arc::clone(plugin),
                 memory_limit_bytes: purpose.memory_limit_bytes,
                 memory_bytes: 0,
-                pool: Arc::clone(&plugin.memory),
                 refused: None,
             },
         },
@@ -136,7 +135,6 @@ pub(crate) fn arm(store: &mut Store<HostState>, limits: CallLimits, now: Timesta
     store.set_hostcall_fuel(limits.returned_bytes);
     store.set_epoch_deadline(1);
     let state = store.data_mut();
-    state.plugin.count_call();
     state.slices_left = limits.slices();
     state.ends_at = Instant::now() + limits.wall_clock;
     state.now = now;
@@ -157,15 +155,46 @@ pub(crate) enum Stop {
 
 /// Runs a call until it is over or its time is. A panic of the host inside it ends the call, not the host.
 pub(crate) async fn bounded<T>(
+    plugin: &PluginContext,
     limits: CallLimits,
     call: impl Future<Output = wasmtime::Result<T>>,
 ) -> Result<T, Stop> {
     let _clock_ticks = CallUnderWay::begin();
-    match timeout(limits.wall_clock, AssertUnwindSafe(call).catch_unwind()).await {
+    let mut meter = Meter::start(plugin);
+    let mut call = pin!(AssertUnwindSafe(call).catch_unwind());
+    let metered = poll_fn(|context| meter.measure(|| call.as_mut().poll(context)));
+    match timeout(limits.wall_clock, metered).await {
         Ok(Ok(Ok(value))) => Ok(value),
         Ok(Ok(Err(error))) => Err(Stop::Error(error)),
         Ok(Err(panic)) => Err(Stop::HostPanic(panic_text(&*panic))),
         Err(_) => Err(Stop::TooSlow),
+    }
+}
+
+/// Measures one call, also one that is given up half-way.
+struct Meter<'a> {
+    plugin: &'a PluginContext,
+    begun: Instant,
+    /// Time in which it ran; a call that waits for an answer does not.
+    cpu: Duration,
+}
+
+impl<'a> Meter<'a> {
+    fn start(plugin: &'a PluginContext) -> Self {
+        Self { plugin, begun: Instant::now(), cpu: Duration::ZERO }
+    }
+
+    fn measure<T>(&mut self, run: impl FnOnce() -> T) -> T {
+        let begun = Instant::now();
+        let result = run();
+        self.cpu += begun.elapsed();
+        result
+    }
+}
+
+impl Drop for Meter<'_> {
+    fn drop(&mut self) {
+        self.plugin.usage.call(self.begun.elapsed(), self.cpu);
     }
 }
 
@@ -266,10 +295,11 @@ impl ResourceLimiter for MemoryAccount {
             return Err(wasmtime::Error::msg("memory limit"));
         }
         let more = Self::counted(wanted_bytes) - Self::counted(self.memory_bytes);
-        if let Err(limit_bytes) = self.pool.take(more) {
+        if let Err(limit_bytes) = self.plugin.memory.take(more) {
             self.refused = Some(CrashCause::NoMemoryLeft { limit_bytes });
             return Err(wasmtime::Error::msg("memory limit of all instances"));
         }
+        self.plugin.usage.memory_grown(wanted_bytes - self.memory_bytes);
         self.memory_bytes = wanted_bytes;
         Ok(true)
     }
@@ -280,7 +310,7 @@ impl ResourceLimiter for MemoryAccount {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let limit = self.limits.table_elements;
+        let limit = self.plugin.limits.table_elements;
         if desired > limit {
             self.refused = Some(CrashCause::TooManyTableElements { wanted: desired, limit });
             return Err(wasmtime::Error::msg("table limit"));
@@ -289,15 +319,15 @@ impl ResourceLimiter for MemoryAccount {
     }
 
     fn instances(&self) -> usize {
-        self.limits.instances
+        self.plugin.limits.instances
     }
 
     fn tables(&self) -> usize {
-        self.limits.tables
+        self.plugin.limits.tables
     }
 
     fn memories(&self) -> usize {
-        self.limits.memories
+        self.plugin.limits.memories
     }
 }
 

@@ -1,5 +1,6 @@
 //! The committed plugins, and hostile ones, through the whole sandbox.
 
+mod compiling;
 mod first_party;
 mod hostile;
 mod redirects;

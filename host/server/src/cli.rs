@@ -5,7 +5,7 @@ pub mod amtool;
 pub mod answer;
 pub mod check;
 mod client;
-pub mod compile_plugins;
+pub mod compile_plugin;
 pub mod demo;
 mod output;
 pub mod plugin;
@@ -55,9 +55,9 @@ enum Command {
     Silence(silence::SilenceArgs),
     /// Makes, builds, checks and tests plugins
     Plugin(plugin::PluginArgs),
-    /// Fills the cache of compiled plugins; the host does so by itself
+    /// Compiles a plugin from standard input into a cache; the host does so by itself
     #[command(hide = true)]
-    CompilePlugins(compile_plugins::CompilePluginsArgs),
+    CompilePlugin(compile_plugin::CompilePluginArgs),
 }
 
 /// Which experimental parts of the language expressions may use.
@@ -100,7 +100,7 @@ async fn run(command: Command) -> Outcome {
         Command::Serve(args) => serve::run(args).await,
         Command::Check(args) => check::run(&args).await,
         Command::Plugin(args) => plugin::run(args).await,
-        Command::CompilePlugins(args) => compile_plugins::run(args).await,
+        Command::CompilePlugin(args) => compile_plugin::run(&args),
         Command::Query(args) => query::run(args).await,
         Command::Routes(args) => routes::run(args).await.and_then(Answer::print),
         Command::Alert(args) => alert::run(args).await.and_then(Answer::print),

@@ -2,6 +2,8 @@
 
 mod housekeeping;
 mod options;
+mod plugin_alerts;
+mod plugin_watch;
 mod sink;
 
 pub use options::HostOptions;
@@ -115,10 +117,7 @@ impl Host {
         let state = Arc::new(SqliteState::open(&options.data_dir.join("state.db"))?);
         let plugin_dir = configuration.plugin_dir.clone();
         let plugin_dir = plugin_dir.unwrap_or_else(|| options.data_dir.join("plugins"));
-        if let Some(program) = &options.program {
-            plugins::compile_apart(program, &plugin_dir, &options.data_dir).await;
-        }
-        let plugins = plugins::load(&plugin_dir, &options.data_dir, &clock).await?;
+        let plugins = plugins::load(&plugin_dir, &options.data_dir, options.program, &clock).await?;
         let engine =
             Arc::new(ArcSwap::from_pointee(plugins::engine(&plugins, configuration.promql.engine.clone())));
         let specs =

@@ -1,10 +1,10 @@
 //! Plugins of this host: those inside the binary, those in the folder, and what they become.
 
+mod apart;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use bellwether_devices::{DeviceConfig, DeviceSet, DriverLookup};
@@ -13,11 +13,12 @@ use bellwether_model::detector::Detector;
 use bellwether_model::device::{DeviceContext, Driver, DriverFailure, DriverInfo, DriverSession};
 use bellwether_promql::{Engine, EngineOptions, FunctionRegistry, PluginFunction};
 use bellwether_sandbox::{
-    EmbeddedPlugin, HttpClient, NoHttp, Plugins, PluginsOptions, SandboxedDriver, SettingProblem,
+    Compiler, EmbeddedPlugin, Plugins, PluginsOptions, SandboxedDriver, SettingProblem,
 };
 use tokio::runtime::Handle;
 use tracing::{debug, warn};
 
+use self::apart::Apart;
 use crate::clock::Clock;
 use crate::evaluation::DetectorFunctionAdapter;
 use crate::http_client::PluginHttpClient;
@@ -45,50 +46,36 @@ pub fn names(folder: &Path) -> BTreeSet<String> {
     EMBEDDED.iter().map(|plugin| plugin.name.to_owned()).chain(in_folder).collect()
 }
 
-/// The longest that compiling all plugins may take in a process of its own.
-const COMPILE_TIMEOUT: Duration = Duration::from_secs(300);
-
-/// Fills an empty cache of compiled plugins in a process of its own. Without it, or when that process fails, they are
-/// compiled in this one, which then keeps much of the memory that it takes.
-pub async fn compile_apart(program: &Path, folder: &Path, data_dir: &Path) {
-    if cache_of(data_dir).is_dir() {
-        return;
-    }
-    let mut command = tokio::process::Command::new(program);
-    command.arg("compile-plugins").arg("--data").arg(data_dir).arg("--plugins").arg(folder);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-    match tokio::time::timeout(COMPILE_TIMEOUT, command.status()).await {
-        Ok(Ok(status)) if status.success() => {}
-        Ok(Ok(status)) => warn!(%status, "plugins could not be compiled apart"),
-        Ok(Err(error)) => {
-            warn!(error = &error as &dyn std::error::Error, "plugins could not be compiled apart");
-        }
-        Err(_) => warn!("compiling plugins apart took too long"),
-    }
-}
-
 fn cache_of(data_dir: &Path) -> PathBuf {
     data_dir.join("plugin-cache")
 }
 
-/// Loads the plugins of a running host. Compiled code is kept in the data folder.
-pub async fn load(folder: &Path, data_dir: &Path, clock: &Clock) -> anyhow::Result<Plugins> {
+/// Loads the plugins of a running host. Compiled code is kept in the data folder; `program` is this program, which is
+/// called again to compile.
+pub async fn load(
+    folder: &Path,
+    data_dir: &Path,
+    program: Option<PathBuf>,
+    clock: &Clock,
+) -> anyhow::Result<Plugins> {
     let http = PluginHttpClient::new().context("cannot set up the HTTP client of plugins")?;
-    load_with(Some(folder), Some(data_dir), clock, Arc::new(http)).await
+    let options = PluginsOptions {
+        embedded: EMBEDDED.to_vec(),
+        folder: Some(folder.to_owned()),
+        cache: Some(cache_of(data_dir)),
+        compiler: program.map(|program| Arc::new(Apart { program }) as Arc<dyn Compiler>),
+        http: Arc::new(http),
+        ..PluginsOptions::new(clock.as_fn())
+    };
+    Ok(Plugins::load(options).await?)
 }
 
-async fn load_with(
-    folder: Option<&Path>,
-    data_dir: Option<&Path>,
-    clock: &Clock,
-    http: Arc<dyn HttpClient>,
-) -> anyhow::Result<Plugins> {
+/// Loads plugins for a look at them: they are not kept, and reach no network.
+async fn load_for_a_look(folder: Option<&Path>) -> anyhow::Result<Plugins> {
     let options = PluginsOptions {
         embedded: EMBEDDED.to_vec(),
         folder: folder.map(Path::to_owned),
-        cache: data_dir.map(cache_of),
-        http,
-        ..PluginsOptions::new(clock.as_fn())
+        ..PluginsOptions::new(Clock::system().as_fn())
     };
     Ok(Plugins::load(options).await?)
 }
@@ -110,13 +97,13 @@ pub fn engine(plugins: &Plugins, options: EngineOptions) -> Engine {
 
 /// An engine to check expressions with: it knows the plugins' functions, whose guests reach no network.
 pub async fn checking_engine(folder: Option<&Path>, options: EngineOptions) -> anyhow::Result<Engine> {
-    let plugins = load_with(folder, None, &Clock::system(), Arc::new(NoHttp)).await?;
+    let plugins = load_for_a_look(folder).await?;
     Ok(engine(&plugins, options))
 }
 
 /// The plugins of a folder and those of the host, for a look at them: they reach no network.
 pub async fn look(folder: &Path) -> anyhow::Result<Plugins> {
-    load_with(Some(folder), None, &Clock::system(), Arc::new(NoHttp)).await
+    load_for_a_look(Some(folder)).await
 }
 
 /// How devices find their drivers.

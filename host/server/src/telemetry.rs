@@ -1,14 +1,20 @@
-//! The host's own metrics and logs. Each metric name stands here, once.
+//! The host's own metrics and logs. Each metric name stands here, once; those of plugins in `plugins`.
+
+mod plugins;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use prometheus_client::encoding::text::encode;
+use bellwether_sandbox::Plugins;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tracing_subscriber::EnvFilter;
+
+/// What all names begin with.
+const PREFIX: &str = "bellwether";
 
 type Labelled = Family<Vec<(String, String)>, Counter>;
 
@@ -35,7 +41,7 @@ pub struct Telemetry {
 impl Default for Telemetry {
     fn default() -> Self {
         let mut telemetry = Self {
-            registry: Registry::with_prefix("bellwether"),
+            registry: Registry::with_prefix(PREFIX),
             rule_evaluations: Counter::default(),
             rule_evaluation_failures: Counter::default(),
             rule_group_iterations: Counter::default(),
@@ -138,14 +144,14 @@ impl Telemetry {
     }
 
     /// All metrics in the text format, with gauges brought up to date.
-    pub fn exposition(&self, head_series: usize) -> String {
+    pub fn exposition(&self, head_series: usize, plugins: &Plugins) -> String {
         self.head_series.set(head_series.try_into().unwrap_or(i64::MAX));
         self.resident_bytes.set(resident_bytes().try_into().unwrap_or(i64::MAX));
         let mut text = String::new();
-        match encode(&mut text, &self.registry) {
-            Ok(()) => text,
-            Err(_) => String::new(),
-        }
+        let written = encode_registry(&mut text, &self.registry)
+            .and_then(|()| encode_registry(&mut text, &plugins::registry(plugins, PREFIX)))
+            .and_then(|()| encode_eof(&mut text));
+        written.map(|()| text).unwrap_or_default()
     }
 }
 

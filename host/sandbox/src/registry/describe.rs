@@ -47,7 +47,7 @@ pub(super) async fn driver(
     pre: &DriverPluginPre<HostState>,
 ) -> Result<(Description, DriverInfo, Vec<SettingInfo>), String> {
     let mut store = fresh_store(plugin, pre.engine());
-    let described = store::bounded(plugin.limits.describe, async {
+    let described = store::bounded(plugin, plugin.limits.describe, async {
         let bindings = pre.instantiate_async(&mut store).await?;
         bindings.bellwether_driver_driver().call_describe(&mut store).await
     });
@@ -84,7 +84,7 @@ pub(super) async fn detector(
     pre: &DetectorPluginPre<HostState>,
 ) -> Result<(Description, Vec<DetectorFunction>), String> {
     let mut store = fresh_store(plugin, pre.engine());
-    let described = store::bounded(plugin.limits.describe, async {
+    let described = store::bounded(plugin, plugin.limits.describe, async {
         let bindings = pre.instantiate_async(&mut store).await?;
         bindings.bellwether_detector_functions().call_describe(&mut store).await
     });
@@ -107,7 +107,7 @@ pub(super) async fn receiver(
     pre: &ReceiverPluginPre<HostState>,
 ) -> Result<(Description, ReceiverInfo), String> {
     let mut store = fresh_store(plugin, pre.engine());
-    let described = store::bounded(plugin.limits.describe, async {
+    let described = store::bounded(plugin, plugin.limits.describe, async {
         let bindings = pre.instantiate_async(&mut store).await?;
         bindings.bellwether_receiver_receiver().call_describe(&mut store).await
     });

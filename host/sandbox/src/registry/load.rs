@@ -1,6 +1,7 @@
 //! From a file to a plugin: read once, check, compile, ask it to describe itself.
 
-use std::fmt::{self, Write as _};
+use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,8 +16,10 @@ use super::describe;
 use super::grants::Grants;
 use super::inspect::{check_header, check_imports, kind};
 use super::loaded::{Fingerprint, Guest, Loaded, Outcome, Usable};
-use super::{Clock, EmbeddedPlugin, LoadError, PluginKind, PluginSource};
+use super::progress::{Loading, Progress};
+use super::{Clock, EmbeddedPlugin, LoadError, LoadStage, PluginKind, PluginSource};
 use crate::bindings::{detector, driver, receiver};
+use crate::compile::hex;
 use crate::context::PluginContext;
 use crate::detector::SandboxedDetector;
 use crate::driver::SandboxedDriver;
@@ -29,13 +32,31 @@ use crate::store::HostState;
 
 /// Files of the folder that are looked at.
 const MAX_FILES: usize = 200;
-/// Plugins that are compiled at once; each uses several threads itself.
-const COMPILED_AT_ONCE: usize = 4;
+/// Plugins that are compiled at once; each uses several threads itself, and language runtimes a GiB of memory.
+const COMPILED_AT_ONCE: usize = 2;
+
 /// What a plugin was loaded from. What is built in sorts first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Key {
     Embedded(&'static str),
     File(PathBuf),
+}
+
+impl Key {
+    /// What a plugin is called until it has described itself.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Embedded(name) => (*name).to_owned(),
+            Self::File(path) => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        }
+    }
+
+    pub(super) fn source(&self) -> PluginSource {
+        match self {
+            Self::Embedded(_) => PluginSource::Embedded,
+            Self::File(path) => PluginSource::File { path: path.clone() },
+        }
+    }
 }
 
 impl fmt::Display for Key {
@@ -94,13 +115,6 @@ impl Candidate {
         &self.stamp.key
     }
 
-    fn source(&self) -> PluginSource {
-        match &self.place {
-            Place::Embedded(_) => PluginSource::Embedded,
-            Place::File { wasm, .. } => PluginSource::File { path: wasm.clone() },
-        }
-    }
-
     /// The file of grants, for messages and for reading.
     fn grants_file(&self) -> Option<&Path> {
         match &self.place {
@@ -135,6 +149,7 @@ pub(super) struct Loader {
     clock: Clock,
     /// Of all plugins.
     memory: Arc<MemoryPool>,
+    progress: Progress,
     driver_linker: Linker<HostState>,
     detector_linker: Linker<HostState>,
     receiver_linker: Linker<HostState>,
@@ -167,11 +182,27 @@ impl Loader {
             wasmtime_wasi::p2::add_to_linker_async(linker).map_err(error)?;
         }
         let memory = MemoryPool::of_machine();
-        Ok(Self { engine, limits, http, clock, memory, driver_linker, detector_linker, receiver_linker })
+        let progress = Progress::default();
+        Ok(Self {
+            engine,
+            limits,
+            http,
+            clock,
+            memory,
+            progress,
+            driver_linker,
+            detector_linker,
+            receiver_linker,
+        })
     }
 
     pub(super) fn now(&self) -> Timestamp {
         (self.clock)()
+    }
+
+    /// What is being loaded now, and how far it is.
+    pub(super) fn progress(&self) -> BTreeMap<Key, LoadStage> {
+        self.progress.now()
     }
 
     /// Loads several at once, and gives them in the same order.
@@ -187,28 +218,34 @@ impl Loader {
     }
 
     async fn load(&self, candidate: Candidate) -> Loaded {
-        let (name, source) = (candidate.name.clone(), candidate.source());
-        let (fingerprint, compiled) = self.compile(&candidate).await;
+        let (name, source) = (candidate.name.clone(), candidate.key().source());
+        let loading = Arc::new(self.progress.begin(candidate.key()));
+        let (fingerprint, compiled) = self.compile(&candidate, &loading).await;
         let outcome = match compiled {
             Ok(compiled) if compiled.grants.disabled => Outcome::Disabled,
-            Ok(compiled) => self
-                .describe(&candidate, compiled, fingerprint.size_bytes)
-                .await
-                .unwrap_or_else(Outcome::Broken),
+            Ok(compiled) => {
+                let described = self.describe(&candidate, compiled, fingerprint.size_bytes).await;
+                loading.reached(LoadStage::Described);
+                described.unwrap_or_else(Outcome::Broken)
+            }
             Err(reason) => Outcome::Broken(reason),
         };
         let name = match &outcome {
             Outcome::Usable(usable) => usable.description.name.clone(),
-            Outcome::Broken(_) | Outcome::Disabled => name,
+            Outcome::Loading(_) | Outcome::Broken(_) | Outcome::Disabled => name,
         };
         Loaded { name, source, fingerprint, loaded_at: (self.clock)(), outcome }
     }
 
     /// Reading and compiling take long, and have a thread of their own.
-    async fn compile(&self, candidate: &Candidate) -> (Fingerprint, Result<Compiled, String>) {
+    async fn compile(
+        &self,
+        candidate: &Candidate,
+        loading: &Arc<Loading>,
+    ) -> (Fingerprint, Result<Compiled, String>) {
         let (engine, place, limit) =
             (self.engine.clone(), candidate.place.clone(), self.limits.component_bytes);
-        let grants_file = candidate.grants_file().map(Path::to_path_buf);
+        let (grants_file, loading) = (candidate.grants_file().map(Path::to_path_buf), Arc::clone(loading));
         let compile = move || {
             let wasm = match read(&place, limit) {
                 Ok(wasm) => wasm,
@@ -216,7 +253,7 @@ impl Loader {
             };
             let fingerprint =
                 Fingerprint { sha256: hex(&Sha256::digest(&wasm)), size_bytes: wasm.len() as u64 };
-            let compiled = compile(&engine, &wasm, &fingerprint, grants_file.as_deref());
+            let compiled = compile(&engine, &wasm, &fingerprint, grants_file.as_deref(), &loading);
             (fingerprint, compiled)
         };
         let failed = |error| (Fingerprint::default(), Err(format!("loading it failed: {error}")));
@@ -291,23 +328,19 @@ fn compile(
     wasm: &[u8],
     fingerprint: &Fingerprint,
     grants_file: Option<&Path>,
+    loading: &Loading,
 ) -> Result<Compiled, String> {
     check_header(wasm)?;
     let grants = grants_file.map(Grants::read).transpose()?.unwrap_or_default();
     if let Some(pinned) = grants.sha256.as_ref().filter(|pinned| **pinned != fingerprint.sha256) {
         return Err(format!("has the sha256 {}, but its grants are for {pinned}", fingerprint.sha256));
     }
+    loading.reached(LoadStage::Verified);
     let component = engine
         .compile(wasm, &fingerprint.sha256)
         .map_err(|error| format!("cannot be compiled; the file is damaged, or not complete yet: {error}"))?;
+    loading.reached(LoadStage::Compiled);
     let kind = kind(engine, &component)?;
     check_imports(engine, &component, kind)?;
     Ok(Compiled { component, kind, grants })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }

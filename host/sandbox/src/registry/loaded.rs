@@ -6,7 +6,8 @@ use bellwether_model::Timestamp;
 
 use super::describe::Description;
 use super::grants::Grants;
-use super::{PluginKind, PluginSource, PluginState, PluginStatus, Unavailable};
+use super::load::Key;
+use super::{LoadStage, PluginKind, PluginSource, PluginState, PluginStatus, Unavailable};
 use crate::context::PluginContext;
 use crate::detector::SandboxedDetector;
 use crate::driver::SandboxedDriver;
@@ -33,6 +34,7 @@ pub(super) struct Loaded {
 /// What came of a file.
 #[derive(Debug)]
 pub(super) enum Outcome {
+    Loading(LoadStage),
     Broken(String),
     Disabled,
     Usable(Box<Usable>),
@@ -71,6 +73,17 @@ impl Usable {
 }
 
 impl Loaded {
+    /// What can be shown of a file while it is being loaded.
+    pub(super) fn loading(key: &Key, stage: LoadStage, now: Timestamp) -> Self {
+        Self {
+            name: key.name(),
+            source: key.source(),
+            fingerprint: Fingerprint::default(),
+            loaded_at: now,
+            outcome: Outcome::Loading(stage),
+        }
+    }
+
     pub(super) fn kind(&self) -> Option<PluginKind> {
         match &self.usable()?.guest {
             Guest::Driver(_) => Some(PluginKind::Driver),
@@ -87,7 +100,7 @@ impl Loaded {
     pub(super) fn broken_because(&self) -> Option<&str> {
         match &self.outcome {
             Outcome::Broken(reason) => Some(reason),
-            Outcome::Disabled | Outcome::Usable(_) => None,
+            Outcome::Loading(_) | Outcome::Disabled | Outcome::Usable(_) => None,
         }
     }
 
@@ -139,7 +152,10 @@ impl Loaded {
 
     fn reason(&self) -> String {
         match self.state() {
-            PluginState::Ready => "it is not ready".into(),
+            PluginState::Loading { .. } => "it is being loaded".into(),
+            PluginState::Ready | PluginState::Active | PluginState::Degraded { .. } => {
+                "it is not ready".into()
+            }
             PluginState::WaitingForGrants { missing, file } => {
                 format!("it waits for grants; add {} to hosts under [grants] in {file}", missing.join(", "))
             }
@@ -154,6 +170,7 @@ impl Loaded {
             Outcome::Broken(reason) => {
                 return PluginState::Broken { reason: reason.clone() };
             }
+            Outcome::Loading(stage) => return PluginState::Loading { stage: *stage },
             Outcome::Disabled => return PluginState::Disabled,
             Outcome::Usable(usable) => usable,
         };
@@ -161,7 +178,15 @@ impl Loaded {
         if !missing.is_empty() {
             return PluginState::WaitingForGrants { missing, file: usable.grants_file.clone() };
         }
-        if usable.context().blame().is_bad() { PluginState::Quarantined } else { PluginState::Ready }
+        let context = usable.context();
+        if context.blame().is_bad() {
+            return PluginState::Quarantined;
+        }
+        let subjects = context.blame().refused();
+        if !subjects.is_empty() {
+            return PluginState::Degraded { subjects };
+        }
+        if context.usage.is_at_work() { PluginState::Active } else { PluginState::Ready }
     }
 
     pub(super) fn status(&self) -> PluginStatus {
@@ -178,13 +203,13 @@ impl Loaded {
             loaded_at: self.loaded_at,
             state: self.state(),
             rejected_update: None,
+            update_stage: None,
             settings: description.settings,
             provides: description.provides,
             wants_hosts: description.wants_hosts.iter().map(ToString::to_string).collect(),
             granted_hosts: self.usable().map(granted).unwrap_or_default(),
             subjects: context.map(|context| context.blame().subjects()).unwrap_or_default(),
-            calls: context.map_or(0, |context| context.call_counts().0),
-            crashed_calls: context.map_or(0, |context| context.call_counts().1),
+            usage: context.map(|context| context.usage.status()).unwrap_or_default(),
             crashes: context.map(|context| context.crashes()).unwrap_or_default(),
             log: context.map(|context| context.log.lines()).unwrap_or_default(),
         }
@@ -193,7 +218,7 @@ impl Loaded {
     fn usable(&self) -> Option<&Usable> {
         match &self.outcome {
             Outcome::Usable(usable) => Some(usable),
-            Outcome::Broken(_) | Outcome::Disabled => None,
+            Outcome::Loading(_) | Outcome::Broken(_) | Outcome::Disabled => None,
         }
     }
 }

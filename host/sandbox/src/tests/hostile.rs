@@ -191,19 +191,20 @@ async fn device_that_crashes_its_driver_again_and_again_is_quarantined_alone() {
         }
     };
     poison("poisonous").await;
+    let state = |plugins: &Plugins| {
+        plugins.status().into_iter().find(|plugin| plugin.name == "hostile-driver").unwrap().state
+    };
+    assert_eq!(state(&plugins), PluginState::Degraded { subjects: vec!["poisonous".into()] });
     let refused = driver.open(device("poisonous", "{}")).await.err().map(text).unwrap();
     assert!(refused.contains("in quarantine for \"poisonous\""), "{refused}");
     assert!(driver.open(device("healthy", "{}")).await.is_ok());
 
     poison("second").await;
     poison("third").await;
-    let state = |plugins: &Plugins| {
-        plugins.status().into_iter().find(|plugin| plugin.name == "hostile-driver").unwrap().state
-    };
     assert_eq!(state(&plugins), PluginState::Quarantined);
     assert!(driver.open(device("healthy", "{}")).await.is_err());
     assert!(plugins.pardon("hostile-driver", None));
-    assert_eq!(state(&plugins), PluginState::Ready);
+    assert_eq!(state(&plugins), PluginState::Active);
     assert!(driver.open(device("healthy", "{}")).await.is_ok());
 }
 

@@ -115,7 +115,7 @@ async fn file_replaces_what_is_built_in_and_gives_way_when_it_goes() {
         matches!(&changes[..], [PluginChange::Rejected { reason, .. }] if reason == "is not WebAssembly")
     );
     let status = &plugins.status()[0];
-    assert_eq!(status.state, PluginState::Ready, "the version before goes on");
+    assert_eq!(status.state, PluginState::Active, "the version before goes on");
     assert_eq!(status.rejected_update.as_deref(), Some("is not WebAssembly"));
 
     fs::remove_file(&path).unwrap();
@@ -193,7 +193,7 @@ async fn a_new_version_that_crashes_for_many_makes_room_for_the_one_before_it() 
     assert_eq!(plugins.rescan().await, [PluginChange::RolledBack { name: name(), reason: reason.clone() }]);
     let status = plugins.status().into_iter().find(|plugin| plugin.name == name()).unwrap();
     assert_eq!(
-        (status.rejected_update, status.crashed_calls),
+        (status.rejected_update, status.usage.crashed_calls),
         (Some(reason), 1),
         "the old one with its crash"
     );
@@ -241,7 +241,7 @@ fn mutated_components_never_break_the_host() {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (random >> 33) as usize % below
     };
-    let engine = crate::engine::SandboxEngine::start(None).unwrap();
+    let engine = crate::engine::SandboxEngine::start(None, None).unwrap();
     let whole = FIRST_PARTY[2].wasm;
     let mut compiled = 0;
     let mutations = std::env::var("MUTATIONS").map_or(FEW_MUTATIONS, |text| text.parse().unwrap());

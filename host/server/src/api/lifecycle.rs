@@ -32,7 +32,7 @@ async fn reload(State(host): State<Arc<Host>>) -> Response {
 }
 
 async fn metrics(State(host): State<Arc<Host>>) -> Response {
-    let text = host.telemetry.exposition(host.store.stats().head.series);
+    let text = host.telemetry.exposition(host.store.stats().head.series, &host.plugins);
     ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
         .into_response()
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use bellwether_model::BoxFuture;
-use bellwether_model::receiver::{DeliveryFailure, Receipt, Receiver, ReceiverCall, ReceiverTemplate};
+use bellwether_model::receiver::{
+    DeliveryFailure, Notification, Receipt, Receiver, ReceiverCall, ReceiverTemplate,
+};
 use bellwether_model::state::{DurableState, InboxMessage};
 use tokio::sync::broadcast;
 
@@ -44,6 +46,14 @@ impl Inbox {
         self.feed.subscribe()
     }
 
+    /// Keeps a message of the host's own, which nobody else has to carry.
+    pub async fn tell(&self, id: String, notification: Notification) -> Result<(), DeliveryFailure> {
+        let annotation = |name: &str| notification.common_annotations.value(name).to_owned();
+        let (title, body) = (annotation("summary"), annotation("description"));
+        let (status, receiver, at) = (notification.status, notification.receiver.clone(), notification.at);
+        self.post(InboxMessage { id, at, receiver, status, title, body, notification }).await
+    }
+
     async fn keep(&self, call: ReceiverCall) -> Result<Receipt, DeliveryFailure> {
         let rendered = |name: &str| {
             let found = call.rendered.iter().find(|(have, _)| have == name);
@@ -58,14 +68,19 @@ impl Inbox {
             body: rendered("text"),
             notification: call.notification,
         };
+        let receipt = Receipt { id: message.id.clone(), url: None };
+        self.post(message).await?;
+        Ok(receipt)
+    }
+
+    async fn post(&self, message: InboxMessage) -> Result<(), DeliveryFailure> {
         let (state, kept) = (Arc::clone(&self.state), message.clone());
         let posted = tokio::task::spawn_blocking(move || state.post_to_inbox(&kept)).await;
         let posted = posted.map_err(|error| DeliveryFailure::Retryable(error.to_string()))?;
         posted.map_err(|error| DeliveryFailure::Retryable(error.to_string()))?;
-        let receipt = Receipt { id: message.id.clone(), url: None };
         // Nobody listening is fine.
         drop(self.feed.send(message));
-        Ok(receipt)
+        Ok(())
     }
 }
 

@@ -435,14 +435,17 @@ export interface PluginRow {
   calls: number;
   errors: number;
   lastError: { at: UnixMs; text: string } | null;
-  /** 99th percentile of the time of a call over the last hour. */
+  /** The time that 99 of 100 calls kept since it was loaded; null before the first. */
   callP99Ms: DurationMs | null;
   memoryBytes: number | null;
 }
 
-/** ready: works. waiting: needs a decision or grant, in words. failed: did not load. quarantined: trapped too often. */
+/** loading: how far. ready: works, and nobody uses it. active: serves somebody. degraded: not called for some, for a while. waiting: needs a decision or grant, in words. failed: did not load. quarantined: trapped too often. */
 export type PluginState =
+  | { kind: "loading"; reached: string }
   | { kind: "ready" }
+  | { kind: "active" }
+  | { kind: "degraded"; error: string; blamed: string }
   | { kind: "waiting"; needs: string }
   | { kind: "failed"; error: string }
   | { kind: "quarantined"; error: string; blamed: string; until: UnixMs | null };

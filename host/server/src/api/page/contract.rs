@@ -324,10 +324,27 @@ pub(super) struct PluginRow {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub(super) enum PluginStateJson {
+    /// `reached`: found, verified, compiled or described.
+    Loading {
+        reached: &'static str,
+    },
     Ready,
-    Waiting { needs: String },
-    Failed { error: String },
-    Quarantined { error: String, blamed: String, until: Option<Timestamp> },
+    Active,
+    Degraded {
+        error: String,
+        blamed: String,
+    },
+    Waiting {
+        needs: String,
+    },
+    Failed {
+        error: String,
+    },
+    Quarantined {
+        error: String,
+        blamed: String,
+        until: Option<Timestamp>,
+    },
 }
 
 /// The page Status.

@@ -29,7 +29,8 @@ pub(super) async fn list(State(host): State<Arc<Host>>) -> Response {
 
 /// Whether a plugin does what it is there for.
 pub(super) fn is_healthy(plugin: &PluginStatus) -> bool {
-    matches!(plugin.state, PluginState::Ready | PluginState::Disabled)
+    use PluginState::{Active, Disabled, Loading, Ready};
+    matches!(plugin.state, Ready | Active | Loading { .. } | Disabled)
 }
 
 type Users = BTreeMap<String, Vec<String>>;
@@ -63,7 +64,13 @@ fn row(plugin: PluginStatus, users: &Users) -> PluginRow {
         kind: plugin.kind.map_or("driver", kind),
         version: plugin.version,
         state: match plugin.state {
+            PluginState::Loading { stage } => PluginStateJson::Loading { reached: stage.as_str() },
             PluginState::Ready => PluginStateJson::Ready,
+            PluginState::Active => PluginStateJson::Active,
+            PluginState::Degraded { subjects } => PluginStateJson::Degraded {
+                error: last_crash.map(ToString::to_string).unwrap_or_default(),
+                blamed: subjects.join(", "),
+            },
             PluginState::Disabled => {
                 PluginStateJson::Waiting { needs: "switched off by its file of grants".to_owned() }
             }
@@ -89,11 +96,11 @@ fn row(plugin: PluginStatus, users: &Users) -> PluginRow {
         sha256: Some(plugin.sha256),
         grants,
         used_by: users_of(users, &plugin.name),
-        calls: plugin.calls,
-        errors: plugin.crashed_calls,
+        calls: plugin.usage.calls,
+        errors: plugin.usage.crashed_calls,
         last_error: last_crash.map(|crash| LastError { at: plugin.loaded_at, text: crash.to_string() }),
-        call_p99_ms: None,
-        memory_bytes: None,
+        call_p99_ms: plugin.usage.call_p99_seconds.map(|seconds| seconds * 1e3),
+        memory_bytes: Some(plugin.usage.memory_bytes as u64),
         name: plugin.name,
     }
 }

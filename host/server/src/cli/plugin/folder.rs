@@ -81,7 +81,12 @@ pub(super) async fn approve(args: &ApproveArgs) -> Outcome {
     let missing = match &plugin.state {
         PluginState::WaitingForGrants { missing, .. } => missing.clone(),
         PluginState::Broken { reason } => bail!("{} cannot be used: it {reason}", plugin.name),
-        PluginState::Ready | PluginState::Disabled | PluginState::Quarantined => {
+        PluginState::Loading { .. }
+        | PluginState::Ready
+        | PluginState::Active
+        | PluginState::Degraded { .. }
+        | PluginState::Disabled
+        | PluginState::Quarantined => {
             print(&[format!("{} has all that it asks for", plugin.name)]);
             return Ok(code(true));
         }
@@ -137,11 +142,9 @@ fn kind(plugin: &PluginStatus) -> String {
 
 fn state(plugin: &PluginStatus) -> &'static str {
     match plugin.state {
-        PluginState::Ready => "ready",
         PluginState::WaitingForGrants { .. } => "waiting for grants",
         PluginState::Disabled => "switched off",
-        PluginState::Broken { .. } => "broken",
-        PluginState::Quarantined => "quarantined",
+        _ => plugin.state.as_str(),
     }
 }
 

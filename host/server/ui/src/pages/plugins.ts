@@ -33,8 +33,14 @@ function section(title: string, what: string, rows: readonly PluginRow[]): VNode
 
 function statePill(state: PluginState): VNode {
   switch (state.kind) {
+    case "loading":
+      return pill("x", "", `being loaded: ${state.reached}`);
     case "ready":
       return pill("n", "", "ready");
+    case "active":
+      return pill("n", "", "active");
+    case "degraded":
+      return pill("p", "", "degraded");
     case "waiting":
       return pill("p", "", "waits for a decision");
     case "failed":
@@ -46,12 +52,16 @@ function statePill(state: PluginState): VNode {
 
 function trouble(state: PluginState): Child {
   switch (state.kind) {
+    case "loading":
     case "ready":
+    case "active":
       return null;
     case "waiting":
       return h("p", { class: "note" }, state.needs);
     case "failed":
       return h("p", { class: "note bad" }, state.error);
+    case "degraded":
+      return h("p", { class: "note" }, `not called for ${state.blamed} for a while: ${state.error}`);
     case "quarantined":
       return h("p", { class: "note bad" }, `${state.error}, with ${state.blamed}`);
   }
@@ -68,7 +78,7 @@ function pluginRow(row: PluginRow): VNode {
       h("div", { class: "s wrap" }, row.grants.length > 0 ? ["may ", row.grants.join(", ")] : "may do nothing but compute", h("span", { class: "dim", title: row.sha256 }, ` · ${row.origin}${row.sha256 ? ` · ${row.sha256.slice(0, 12)}` : ""}`)),
       row.usedBy.length > 0 && h("div", { class: "s wrap" }, "used by ", row.usedBy.map((name, index) => h("span", { class: "lb", key: String(index) }, name))),
       trouble(row.state),
-      row.lastError && row.state.kind === "ready" && h("p", { class: "note" }, "last error ", ago(row.lastError.at), `: ${row.lastError.text}`),
+      row.lastError && (row.state.kind === "ready" || row.state.kind === "active") && h("p", { class: "note" }, "last error ", ago(row.lastError.at), `: ${row.lastError.text}`),
     ),
     h(
       "div",
