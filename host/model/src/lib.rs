@@ -13,6 +13,7 @@ pub mod histogram;
 pub mod history;
 pub mod labels;
 pub mod matcher;
+pub mod modelling;
 pub mod number;
 pub mod query;
 pub mod receiver;

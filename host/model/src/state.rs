@@ -10,6 +10,7 @@ use crate::alert::{Alert, AlertStatus};
 use crate::history::{EpisodeRecord, HistoryQuery};
 use crate::labels::{Fingerprint, Labels};
 use crate::matcher::MatchOp;
+use crate::modelling::FitReport;
 use crate::receiver::{Notification, Receipt};
 use crate::time::Timestamp;
 
@@ -270,6 +271,27 @@ pub struct StoredRuleAlert {
     pub value: f64,
 }
 
+/// A fitted model, as it must come back after a restart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredModel {
+    /// Labels of the series that it is a model of; empty for a model of all series.
+    pub series: Labels,
+    /// The series that it sees, in the order in which it knows them.
+    pub dimensions: Vec<Labels>,
+    /// The plugin that it was saved by.
+    pub plugin: String,
+    /// Digest of that plugin's file.
+    pub sha256: String,
+    /// What it was made of: kind, settings and expression. It is of no use to a model that is made of something else.
+    pub definition: String,
+    /// When it was fitted.
+    pub fitted_at: Timestamp,
+    /// What fitting found out.
+    pub report: FitReport,
+    /// What the plugin needs to go on with it.
+    pub state: Vec<u8>,
+}
+
 /// A message kept in the inbox.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InboxMessage {
@@ -343,6 +365,18 @@ pub trait DurableState: Send + Sync {
 
     /// Replaces what is kept of one rule's alerts.
     fn put_rule_alerts(&self, rule_key: &str, alerts: &[StoredRuleAlert]) -> Result<(), StateError>;
+
+    /// What is kept of one configured model, a row for each of its series.
+    fn models(&self, model: &str) -> Result<Vec<StoredModel>, StateError>;
+
+    /// Keeps models of series of one configured model, in place of those that were kept of the same series.
+    fn put_models(&self, model: &str, models: &[StoredModel]) -> Result<(), StateError>;
+
+    /// Drops what is kept of series of one configured model that are gone.
+    fn forget_series(&self, model: &str, series: &[Labels]) -> Result<(), StateError>;
+
+    /// Drops what is kept of all models but those that are configured.
+    fn keep_only_models(&self, configured: &[String]) -> Result<(), StateError>;
 
     /// Keeps a message in the inbox; a second one with the same id changes nothing.
     fn post_to_inbox(&self, message: &InboxMessage) -> Result<(), StateError>;

@@ -1,4 +1,5 @@
-//! The durable side of alerting in SQLite: alerts, silences, the notification log, deliveries, the inbox.
+//! The durable side of alerting in SQLite: alerts, silences, the notification log, deliveries, the inbox,
+//! and fitted models.
 //!
 //! One file in write-ahead mode: when a call returns, no kill of the process undoes it, and no power cut undoes a
 //! decision of alerting. What the host never searches by is kept as JSON; the rest are columns. Decides nothing about alerts.
@@ -10,6 +11,7 @@ mod deliveries;
 mod history;
 mod inbox;
 mod leases;
+mod models;
 mod notification_log;
 mod schema;
 
@@ -17,13 +19,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use bellwether_model::Timestamp;
 use bellwether_model::history::{EpisodeRecord, HistoryQuery};
 use bellwether_model::receiver::Receipt;
 use bellwether_model::state::{
     Attempt, DeadDelivery, Delivery, DurableState, InboxMessage, LeaseLimits, StateChange, StateError,
-    StateSnapshot, StoredRuleAlert,
+    StateSnapshot, StoredModel, StoredRuleAlert,
 };
+use bellwether_model::{Labels, Timestamp};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use self::alerts::AlertRows;
@@ -260,6 +262,22 @@ impl DurableState for SqliteState {
 
     fn put_rule_alerts(&self, rule_key: &str, alerts: &[StoredRuleAlert]) -> Result<(), StateError> {
         self.write("write a rule's alerts", Sync::Now, |db, _| alerts::put_rule_alerts(db, rule_key, alerts))
+    }
+
+    fn models(&self, model: &str) -> Result<Vec<StoredModel>, StateError> {
+        self.read("read models", |db| models::load(db, model))
+    }
+
+    fn put_models(&self, model: &str, models: &[StoredModel]) -> Result<(), StateError> {
+        self.write("keep models", Sync::Later, |db, _| models::put(db, model, models))
+    }
+
+    fn forget_series(&self, model: &str, series: &[Labels]) -> Result<(), StateError> {
+        self.write("forget models", Sync::Later, |db, _| models::forget(db, model, series))
+    }
+
+    fn keep_only_models(&self, configured: &[String]) -> Result<(), StateError> {
+        self.write("forget models", Sync::Later, |db, _| models::keep_only(db, configured))
     }
 
     fn post_to_inbox(&self, message: &InboxMessage) -> Result<(), StateError> {

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bellwether_model::history::{EpisodeRecord, HistoryQuery};
 use bellwether_model::state::{
-    Attempt, DeadDelivery, Delivery, InboxMessage, LeaseLimits, StateChange, StateSnapshot, StoredRuleAlert,
+    Attempt, DeadDelivery, Delivery, InboxMessage, LeaseLimits, StateChange, StateSnapshot, StoredModel,
+    StoredRuleAlert,
 };
 
 use super::*;
@@ -17,6 +18,7 @@ pub(crate) struct FlakyState {
     told: Mutex<Vec<Delivery>>,
     attempts: AtomicUsize,
     written: Mutex<Vec<String>>,
+    models: Mutex<std::collections::BTreeMap<(String, Labels), StoredModel>>,
 }
 
 impl FlakyState {
@@ -110,6 +112,28 @@ impl DurableState for FlakyState {
 
     fn put_rule_alerts(&self, rule_key: &str, alerts: &[StoredRuleAlert]) -> Result<(), StateError> {
         self.write([format!("rule {rule_key}: {}", alerts.len())])
+    }
+
+    fn models(&self, model: &str) -> Result<Vec<StoredModel>, StateError> {
+        let models = self.models.lock().unwrap();
+        Ok(models.iter().filter(|((name, _), _)| name == model).map(|(_, stored)| stored.clone()).collect())
+    }
+
+    fn put_models(&self, model: &str, models: &[StoredModel]) -> Result<(), StateError> {
+        self.write(models.iter().map(|stored| format!("model {model} {}", stored.series)))?;
+        let rows = models.iter().map(|stored| ((model.to_owned(), stored.series.clone()), stored.clone()));
+        self.models.lock().unwrap().extend(rows);
+        Ok(())
+    }
+
+    fn forget_series(&self, model: &str, series: &[Labels]) -> Result<(), StateError> {
+        self.models.lock().unwrap().retain(|(name, labels), _| name != model || !series.contains(labels));
+        Ok(())
+    }
+
+    fn keep_only_models(&self, configured: &[String]) -> Result<(), StateError> {
+        self.models.lock().unwrap().retain(|(name, _), _| configured.contains(name));
+        Ok(())
     }
 
     fn post_to_inbox(&self, _message: &InboxMessage) -> Result<(), StateError> {

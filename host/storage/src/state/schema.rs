@@ -20,7 +20,23 @@ const READER_CACHE_KIB: i64 = 1_024;
 const STATEMENTS: usize = 128;
 
 /// Each step brings the file from the version of its position to the next one. Steps are only ever added.
-pub(super) const MIGRATIONS: [&str; 4] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4];
+pub(super) const MIGRATIONS: [&str; 5] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5];
+
+/// Version 5 keeps fitted models: a row for each series of each configured model.
+const VERSION_5: &str = "
+    CREATE TABLE model (
+        model TEXT NOT NULL,
+        series TEXT NOT NULL,
+        dimensions TEXT NOT NULL,
+        plugin TEXT NOT NULL,
+        sha256 TEXT NOT NULL,
+        definition TEXT NOT NULL,
+        fitted_at INTEGER NOT NULL,
+        report TEXT NOT NULL,
+        state BLOB NOT NULL,
+        PRIMARY KEY (model, series)
+    ) STRICT;
+";
 
 /// Version 4 keeps texts of messages packed; those that were kept before stay as they are.
 const VERSION_4: &str = "
