@@ -24,11 +24,11 @@ pub(crate) mod driver {
     });
 }
 
-/// The world of detectors.
+/// The world of detectors, with the models that not all of them have.
 pub(crate) mod detector {
     wasmtime::component::bindgen!({
         path: ["../../wit/host", "../../wit/detector"],
-        world: "bellwether:detector/detector-plugin",
+        world: "bellwether:detector/detector-plugin-full",
         imports: { default: async | trappable },
         exports: { default: async },
         // Windows are long, and the columns of the host have the very layout that the guest gets.

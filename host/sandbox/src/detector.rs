@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bellwether_model::detector::{Detector, DetectorError, DetectorFunction, Verdicts, WindowMatrix};
 use bellwether_model::{BoxFuture, Timestamp};
 use wasmtime::Store;
+use wasmtime::component::InstancePre;
 
 use crate::bindings::detector::exports::bellwether::detector::functions as wit;
-use crate::bindings::detector::{DetectorPlugin, DetectorPluginPre};
+use crate::bindings::detector::exports::bellwether::detector::models;
 use crate::context::PluginContext;
 use crate::crash::Crash;
 use crate::limits::{CallLimits, DETECTOR_POINTS};
+use crate::modeller::SandboxedModeller;
 use crate::store::{self, HostState, Purpose};
 
 /// Instances that are kept warm: evaluations run on as many threads at most.
@@ -19,18 +21,36 @@ const MAX_WARM: usize = 8;
 /// An instance is replaced after so many calls, so that slow leaks in guests do not add up.
 const MAX_CALLS: u32 = 10_000;
 
+/// A component that is linked, with the places of what it exports.
+#[derive(Clone)]
+pub(crate) struct DetectorPre {
+    pub(crate) instance: InstancePre<HostState>,
+    pub(crate) functions: wit::GuestIndices,
+    /// None where it has no models.
+    pub(crate) models: Option<models::GuestIndices>,
+}
+
+impl DetectorPre {
+    pub(crate) fn new(instance: InstancePre<HostState>) -> wasmtime::Result<Self> {
+        let functions = wit::GuestIndices::new(&instance)?;
+        let models = models::GuestIndices::new(&instance).ok();
+        Ok(Self { instance, functions, models })
+    }
+}
+
 /// A detector plugin.
 #[derive(Clone)]
 pub struct SandboxedDetector {
     plugin: Arc<PluginContext>,
-    pre: DetectorPluginPre<HostState>,
+    pre: DetectorPre,
     functions: Arc<[DetectorFunction]>,
+    modeller: Option<SandboxedModeller>,
     warm: Arc<Mutex<Vec<Live>>>,
 }
 
 struct Live {
     store: Store<HostState>,
-    bindings: DetectorPlugin,
+    functions: wit::Guest,
     calls: u32,
 }
 
@@ -43,10 +63,16 @@ impl fmt::Debug for SandboxedDetector {
 impl SandboxedDetector {
     pub(crate) fn new(
         plugin: Arc<PluginContext>,
-        pre: DetectorPluginPre<HostState>,
+        pre: DetectorPre,
         functions: Vec<DetectorFunction>,
+        modeller: Option<SandboxedModeller>,
     ) -> Self {
-        Self { plugin, pre, functions: functions.into(), warm: Arc::default() }
+        Self { plugin, pre, functions: functions.into(), modeller, warm: Arc::default() }
+    }
+
+    /// Its models, where it has any.
+    pub const fn modeller(&self) -> Option<&SandboxedModeller> {
+        self.modeller.as_ref()
     }
 
     pub(crate) const fn context(&self) -> &Arc<PluginContext> {
@@ -66,19 +92,21 @@ impl SandboxedDetector {
         let (mut store, warm) = self.instance(function);
         store::arm(&mut store, limits, at);
         let call = async {
-            let (bindings, calls) = match warm {
+            let (functions, calls) = match warm {
                 Some(warm) => warm,
-                None => (self.pre.instantiate_async(&mut store).await?, 0),
+                None => {
+                    let instance = self.pre.instance.instantiate_async(&mut store).await?;
+                    (self.pre.functions.load(&mut store, &instance)?, 0)
+                }
             };
-            let functions = bindings.bellwether_detector_functions();
             let answer =
                 functions.call_evaluate(&mut store, function, params, at.as_millis(), &columns).await?;
-            Ok((bindings, calls, answer))
+            Ok((functions, calls, answer))
         };
         match store::bounded(&self.plugin, limits, call).await {
-            Ok((bindings, calls, answer)) => {
+            Ok((functions, calls, answer)) => {
                 let verdicts = self.judged(function, windows, answer)?;
-                self.keep(Live { store, bindings, calls: calls + 1 });
+                self.keep(Live { store, functions, calls: calls + 1 });
                 Ok(verdicts)
             }
             Err(stop) => {
@@ -89,14 +117,14 @@ impl SandboxedDetector {
     }
 
     /// A warm instance, or a store for a new one.
-    fn instance(&self, function: &str) -> (Store<HostState>, Option<(DetectorPlugin, u32)>) {
+    fn instance(&self, function: &str) -> (Store<HostState>, Option<(wit::Guest, u32)>) {
         let warm = self.warm.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        if let Some(Live { mut store, bindings, calls }) = warm {
+        if let Some(Live { mut store, functions, calls }) = warm {
             function.clone_into(&mut store.data_mut().subject);
-            return (store, Some((bindings, calls)));
+            return (store, Some((functions, calls)));
         }
         let purpose = Purpose::computing(&self.plugin, function);
-        (store::new_store(self.pre.engine(), &self.plugin, purpose), None)
+        (store::new_store(self.pre.instance.engine(), &self.plugin, purpose), None)
     }
 
     fn keep(&self, live: Live) {
@@ -166,6 +194,6 @@ fn budget(limits: CallLimits, windows: &[WindowMatrix]) -> CallLimits {
     limits.times(u32::try_from(parts).unwrap_or(u32::MAX))
 }
 
-fn matrix(window: &WindowMatrix) -> wit::Matrix<'_> {
+pub(crate) fn matrix(window: &WindowMatrix) -> wit::Matrix<'_> {
     wit::Matrix { offsets: &window.offsets, times: &window.times, values: &window.values }
 }

@@ -2,8 +2,9 @@
 //!
 //! [`Plugins::load`] takes the plugins that are built into the host and those in a folder, compiles them (or takes
 //! compiled code from a cache), asks each to describe itself, and hands them out as the model's
-//! [`Driver`](bellwether_model::device::Driver), [`Detector`](bellwether_model::detector::Detector) and
-//! [`Receiver`](bellwether_model::receiver::Receiver). The rest of the host does not see that there is a sandbox.
+//! [`Driver`](bellwether_model::device::Driver), [`Detector`](bellwether_model::detector::Detector),
+//! [`Modeller`](bellwether_model::modelling::Modeller) and [`Receiver`](bellwether_model::receiver::Receiver). The rest
+//! of the host does not see that there is a sandbox.
 //!
 //! Each call of a plugin has a budget of time, memory and data ([`Limits`]). Whoever exceeds it, or traps, loses the
 //! instance; the crash is reported in words, blamed on the device, function or receiver that it happened for, and
@@ -28,6 +29,7 @@ mod host_functions;
 mod http;
 mod limits;
 mod memory;
+mod modeller;
 mod outbound;
 mod outlet;
 mod plugin_log;
@@ -46,7 +48,8 @@ pub use crash::{Crash, CrashCause};
 pub use detector::SandboxedDetector;
 pub use driver::SandboxedDriver;
 pub use http::{AddressPolicy, HttpClient, HttpError, HttpMethod, HttpRequest, HttpResponse, NoHttp};
-pub use limits::{CallLimits, Limits};
+pub use limits::{CallLimits, Limits, ModelLimits};
+pub use modeller::SandboxedModeller;
 pub use plugin_log::{LogLevel, LogLine};
 pub use receiver::{ConfiguredReceiver, ReceiverPlugin, TemplateText};
 pub use registry::grants;

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use bellwether_model::modelling::MAX_STATE_BYTES;
+
 /// How often the clock of budgets ticks. Guest code gives way to other tasks at each tick, so this is also the longest
 /// time for which a busy plugin can hold up its thread.
 pub(crate) const TICK: Duration = Duration::from_millis(5);
@@ -60,6 +62,18 @@ const DRIVER_CPU: Duration = Duration::from_millis(50);
 const DETECTOR_CPU: Duration = Duration::from_millis(250);
 /// Points that [`DETECTOR_CPU`] is meant for.
 pub(crate) const DETECTOR_POINTS: usize = 100_000;
+/// Linear memory of an instance with models: a history is long.
+const MODEL_MEMORY_BYTES: usize = 128 << 20;
+/// Time to fit one model, in the background.
+const FIT_CPU: Duration = Duration::from_secs(30);
+/// Time until fitting one model must be over.
+const FIT_WALL_CLOCK: Duration = Duration::from_secs(300);
+/// Time to score points, or to learn from them, for each started 1,000 points.
+const SCORE_CPU: Duration = Duration::from_millis(100);
+/// Points that [`SCORE_CPU`] is meant for.
+pub(crate) const MODEL_POINTS: usize = 1_000;
+/// Time to save, restore or explain one model.
+const SAVE_CPU: Duration = Duration::from_millis(100);
 /// Time for a call of a receiver, without the time that its requests take.
 const RECEIVER_CPU: Duration = Duration::from_millis(100);
 /// Time for a receiver's call with all its requests.
@@ -102,6 +116,31 @@ impl CallLimits {
     }
 }
 
+/// What the models of one plugin may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelLimits {
+    /// Linear memory of an instance with models.
+    pub memory_bytes: usize,
+    /// Fitting one.
+    pub fit: CallLimits,
+    /// Scoring points and learning from them, for each started 1,000 points.
+    pub score: CallLimits,
+    /// Saving one, restoring or explaining it.
+    pub save: CallLimits,
+}
+
+impl Default for ModelLimits {
+    fn default() -> Self {
+        let fit = CallLimits { wall_clock: FIT_WALL_CLOCK, ..CallLimits::computing(FIT_CPU, RETURNED_BYTES) };
+        Self {
+            memory_bytes: MODEL_MEMORY_BYTES,
+            fit,
+            score: CallLimits::computing(SCORE_CPU, RETURNED_BYTES),
+            save: CallLimits::computing(SAVE_CPU, MAX_STATE_BYTES),
+        }
+    }
+}
+
 /// What one plugin may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
@@ -129,6 +168,8 @@ pub struct Limits {
     pub driver: CallLimits,
     /// Calls of detectors, for each started 100,000 points.
     pub detector: CallLimits,
+    /// Models of detectors.
+    pub model: ModelLimits,
     /// Calls of receivers.
     pub receiver: CallLimits,
     /// Samples of one driver call; further ones are dropped and counted.
@@ -162,6 +203,7 @@ impl Default for Limits {
             describe: CallLimits::computing(DESCRIBE_CPU, RETURNED_BYTES),
             driver: CallLimits::computing(DRIVER_CPU, RETURNED_BYTES),
             detector: CallLimits::computing(DETECTOR_CPU, DETECTOR_RETURNED_BYTES),
+            model: ModelLimits::default(),
             receiver: CallLimits {
                 cpu: RECEIVER_CPU,
                 wall_clock: RECEIVER_WALL_CLOCK,
@@ -196,6 +238,12 @@ impl Limits {
             describe: slower(self.describe),
             driver: slower(self.driver),
             detector: slower(self.detector),
+            // Nobody waits for a fit: its time is long enough.
+            model: ModelLimits {
+                score: slower(self.model.score),
+                save: slower(self.model.save),
+                ..self.model.clone()
+            },
             // Waiting for the other side is no slower.
             receiver: CallLimits { cpu: self.receiver.cpu.saturating_mul(RUNTIME_TIMES), ..self.receiver },
             ..self.clone()

@@ -30,6 +30,7 @@ use crate::driver::SandboxedDriver;
 use crate::engine::SandboxEngine;
 use crate::http::{HttpClient, NoHttp};
 use crate::limits::Limits;
+use crate::modeller::SandboxedModeller;
 use crate::plugin_log::LogLine;
 use crate::receiver::ReceiverPlugin;
 use crate::settings::SettingInfo;
@@ -259,7 +260,7 @@ pub struct PluginStatus {
     pub update_stage: Option<LoadStage>,
     /// Its settings.
     pub settings: Vec<SettingInfo>,
-    /// What it adds: metrics of a driver, functions of a detector, templates of a receiver.
+    /// What it adds: metrics of a driver, functions of a detector and its kinds of models, templates of a receiver.
     pub provides: Vec<String>,
     /// Origins that it asks for.
     pub wants_hosts: Vec<String>,
@@ -461,6 +462,16 @@ impl Plugins {
     /// All detectors that can be used.
     pub fn detectors(&self) -> Vec<SandboxedDetector> {
         self.visible().into_values().filter_map(|entry| entry.loaded.detector().cloned()).collect()
+    }
+
+    /// Who makes models of a kind: the first by name of the plugins that do.
+    pub fn modeller(&self, kind: &str) -> Option<SandboxedModeller> {
+        self.modellers().into_iter().find(|modeller| modeller.kind(kind).is_some())
+    }
+
+    /// All that make models and can be used, by name of the plugin.
+    pub fn modellers(&self) -> Vec<SandboxedModeller> {
+        self.detectors().iter().filter_map(SandboxedDetector::modeller).cloned().collect()
     }
 
     /// A receiver plugin by its name: `slack` for `slack_configs`.

@@ -3,6 +3,7 @@
 mod compiling;
 mod first_party;
 mod hostile;
+mod models;
 mod redirects;
 mod registry;
 

@@ -8,7 +8,9 @@
 mod detector;
 #[cfg(feature = "driver")]
 mod driver;
-#[cfg(any(feature = "detector", feature = "driver", feature = "receiver"))]
+#[cfg(any(feature = "detector", feature = "driver", feature = "models", feature = "receiver"))]
 mod misbehave;
+#[cfg(feature = "models")]
+mod models;
 #[cfg(feature = "receiver")]
 mod receiver;

@@ -2,8 +2,18 @@
 
 use std::marker::PhantomData;
 
-mod bindings {
+pub(crate) mod bindings {
     #![allow(missing_docs, unused_qualifications, clippy::all, reason = "generated")]
+    #[cfg(feature = "models")]
+    wit_bindgen::generate!({
+        path: ["../../wit/host", "../../wit/detector"],
+        world: "bellwether:detector/detector-plugin-full",
+        generate_all,
+        pub_export_macro: true,
+        export_macro_name: "export_detector_world",
+        default_bindings_module: "bellwether_plugin_sdk::detector",
+    });
+    #[cfg(not(feature = "models"))]
     wit_bindgen::generate!({
         path: ["../../wit/host", "../../wit/detector"],
         world: "bellwether:detector/detector-plugin",
@@ -31,8 +41,11 @@ pub trait Detector: 'static {
     /// Who it is, and its functions. Always the same.
     fn describe() -> (About, Vec<Function>);
 
-    /// One evaluation of one function over all the series.
-    fn evaluate(function: &str, params: &[f64], at: Instant, windows: &[Matrix]) -> Result<Verdicts, Error>;
+    /// One evaluation of one function over all the series. Not called where there are no functions but models only.
+    fn evaluate(function: &str, params: &[f64], at: Instant, windows: &[Matrix]) -> Result<Verdicts, Error> {
+        let _ = (params, at, windows);
+        Err(Error::Failed(format!("there is no function {function}")))
+    }
 }
 
 impl Matrix {
@@ -75,18 +88,26 @@ impl Verdict {
     pub const NONE: Self = Self { score: f64::NAN, expected: f64::NAN, lower: f64::NAN, upper: f64::NAN };
 }
 
+impl Verdicts {
+    /// No verdicts yet, with room for so many.
+    pub fn with_capacity(count: usize) -> Self {
+        let column = || Vec::with_capacity(count);
+        Self { score: column(), expected: column(), lower: column(), upper: column() }
+    }
+
+    /// Adds the verdict of the next series or point.
+    pub fn push(&mut self, verdict: Verdict) {
+        self.score.push(verdict.score);
+        self.expected.push(verdict.expected);
+        self.lower.push(verdict.lower);
+        self.upper.push(verdict.upper);
+    }
+}
+
 /// Judges each series of a window by itself.
 pub fn judge_each(window: &Matrix, judge: impl Fn(&[f64]) -> Verdict) -> Verdicts {
-    let count = window.series();
-    let column = || Vec::with_capacity(count);
-    let mut verdicts = Verdicts { score: column(), expected: column(), lower: column(), upper: column() };
-    for series in 0..count {
-        let verdict = judge(window.values_of(series));
-        verdicts.score.push(verdict.score);
-        verdicts.expected.push(verdict.expected);
-        verdicts.lower.push(verdict.lower);
-        verdicts.upper.push(verdict.upper);
-    }
+    let mut verdicts = Verdicts::with_capacity(window.series());
+    (0..window.series()).for_each(|series| verdicts.push(judge(window.values_of(series))));
     verdicts
 }
 
@@ -113,7 +134,7 @@ impl<D: Detector> wit::Guest for Adapter<D> {
 #[doc(hidden)]
 pub const fn is_detector<T: Detector>() {}
 
-fn log_panic(text: &str) {
+pub(crate) fn log_panic(text: &str) {
     log::write(log::Level::Error, text, &[]);
 }
 

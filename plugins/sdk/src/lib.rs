@@ -1,6 +1,6 @@
 //! Write a Bellwether plugin in Rust.
 //!
-//! Turn on the feature of the kind that you write (`driver`, `detector` or `receiver`), implement the trait of the
+//! Turn on the feature of the kind that you write (`driver`, `detector`, `models` or `receiver`), implement the trait of the
 //! module with the same name, and export it:
 //!
 //! ```ignore
@@ -34,6 +34,8 @@ pub mod config;
 pub mod detector;
 #[cfg(feature = "driver")]
 pub mod driver;
+#[cfg(feature = "models")]
+pub mod models;
 mod panic;
 #[cfg(feature = "receiver")]
 pub mod receiver;

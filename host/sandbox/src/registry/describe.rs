@@ -7,18 +7,22 @@ use std::time::Duration;
 use bellwether_model::Timestamp;
 use bellwether_model::detector::{DetectorFunction, DetectorParam};
 use bellwether_model::device::{DriverInfo, EventKind, Framing, MetricInfo, MetricKind};
+use bellwether_model::modelling::ModelKind;
 use bellwether_model::receiver::ReceiverTemplate;
 
-use crate::bindings::detector::DetectorPluginPre;
-use crate::bindings::detector::exports::bellwether::detector::functions as detector_wit;
+use crate::bindings::detector::exports::bellwether::detector::{
+    functions as detector_wit, models as model_wit,
+};
 use crate::bindings::driver::DriverPluginPre;
 use crate::bindings::driver::exports::bellwether::driver::driver as driver_wit;
 use crate::bindings::host::types as wit;
 use crate::bindings::receiver::ReceiverPluginPre;
 use crate::bindings::receiver::exports::bellwether::receiver::receiver as receiver_wit;
 use crate::context::PluginContext;
+use crate::detector::DetectorPre;
 use crate::driver::{is_metric_name, severity};
 use crate::egress::OriginPattern;
+use crate::modeller::OfferedKind;
 use crate::receiver::ReceiverInfo;
 use crate::settings::{self, SettingInfo, SettingKind};
 use crate::store::{self, HostState, Purpose, Stop};
@@ -27,6 +31,8 @@ use crate::store::{self, HostState, Purpose, Stop};
 const MAX_NAME_BYTES: usize = 64;
 /// Longest frame that a driver may ask for.
 const MAX_FRAME_BYTES: u32 = 1 << 20;
+/// The longest history that a kind of model may ask for.
+const LONGEST_HISTORY: Duration = Duration::from_secs(366 * 86_400);
 /// Entries of each list in a description.
 const MAX_ENTRIES: usize = 1_000;
 
@@ -78,17 +84,23 @@ pub(super) async fn driver(
     Ok((description, driver, settings))
 }
 
-/// Asks a detector.
+/// Asks a detector for its functions, and for its kinds of models where it has any.
 pub(super) async fn detector(
     plugin: &Arc<PluginContext>,
-    pre: &DetectorPluginPre<HostState>,
-) -> Result<(Description, Vec<DetectorFunction>), String> {
-    let mut store = fresh_store(plugin, pre.engine());
+    pre: &DetectorPre,
+) -> Result<(Description, Vec<DetectorFunction>, Vec<OfferedKind>), String> {
+    let mut store = fresh_store(plugin, pre.instance.engine());
     let described = store::bounded(plugin, plugin.limits.describe, async {
-        let bindings = pre.instantiate_async(&mut store).await?;
-        bindings.bellwether_detector_functions().call_describe(&mut store).await
+        let instance = pre.instance.instantiate_async(&mut store).await?;
+        let functions = pre.functions.load(&mut store, &instance)?;
+        let described = functions.call_describe(&mut store).await?;
+        let kinds = match &pre.models {
+            Some(models) => models.load(&mut store, &instance)?.call_kinds(&mut store).await?,
+            None => Vec::new(),
+        };
+        Ok((described, kinds))
     });
-    let (said, functions) = described.await.map_err(|stop| stopped(plugin, &store, stop))?;
+    let ((said, functions), kinds) = described.await.map_err(|stop| stopped(plugin, &store, stop))?;
     let mut description = about(said)?;
     unique("function", functions.iter().map(|function| function.name.as_str()), is_snake_case)?;
     if let Some(odd) = functions.iter().find(|function| !(1..=2).contains(&function.windows)) {
@@ -97,8 +109,27 @@ pub(super) async fn detector(
             odd.name, odd.windows
         ));
     }
+    unique("kind of model", kinds.iter().map(|kind| kind.name.as_str()), is_snake_case)?;
     description.provides = functions.iter().map(|function| function.name.clone()).collect();
-    Ok((description, functions.into_iter().map(function).collect()))
+    description.provides.extend(kinds.iter().map(|kind| format!("model {}", kind.name)));
+    let kinds = kinds.into_iter().map(model_kind).collect::<Result<_, _>>()?;
+    Ok((description, functions.into_iter().map(function).collect(), kinds))
+}
+
+fn model_kind(kind: model_wit::Kind) -> Result<OfferedKind, String> {
+    let description = about(kind.about).map_err(|problem| format!("the kind {}: {problem}", kind.name))?;
+    if let Some(secret) = description.settings.iter().find(|setting| setting.kind == SettingKind::Secret) {
+        return Err(format!("wants the secret {} for a model, which can send nothing", secret.name));
+    }
+    Ok(OfferedKind {
+        kind: ModelKind {
+            name: kind.name,
+            summary: description.summary,
+            history: Duration::from_millis(kind.history).min(LONGEST_HISTORY),
+            multivariate: kind.multivariate,
+        },
+        settings: description.settings,
+    })
 }
 
 /// Asks a receiver.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bellwether_model::Timestamp;
+use bellwether_model::modelling::ModelPlugin;
 use futures::stream::{self, StreamExt};
 use sha2::{Digest, Sha256};
 use wasmtime::component::{Component, HasSelf, Linker};
@@ -21,12 +22,13 @@ use super::{Clock, EmbeddedPlugin, LoadError, LoadStage, PluginKind, PluginSourc
 use crate::bindings::{detector, driver, receiver};
 use crate::compile::hex;
 use crate::context::PluginContext;
-use crate::detector::SandboxedDetector;
+use crate::detector::{DetectorPre, SandboxedDetector};
 use crate::driver::SandboxedDriver;
 use crate::engine::SandboxEngine;
 use crate::http::HttpClient;
 use crate::limits::Limits;
 use crate::memory::MemoryPool;
+use crate::modeller::SandboxedModeller;
 use crate::receiver::{ReceiverGrants, ReceiverPlugin};
 use crate::store::HostState;
 
@@ -174,7 +176,7 @@ impl Loader {
         let (mut driver_linker, mut detector_linker, mut receiver_linker) = (linker(), linker(), linker());
         driver::DriverPlugin::add_to_linker::<_, HasSelf<_>>(&mut driver_linker, |state| state)
             .map_err(error)?;
-        detector::DetectorPlugin::add_to_linker::<_, HasSelf<_>>(&mut detector_linker, |state| state)
+        detector::DetectorPluginFull::add_to_linker::<_, HasSelf<_>>(&mut detector_linker, |state| state)
             .map_err(error)?;
         receiver::ReceiverPlugin::add_to_linker::<_, HasSelf<_>>(&mut receiver_linker, |state| state)
             .map_err(error)?;
@@ -224,7 +226,7 @@ impl Loader {
         let outcome = match compiled {
             Ok(compiled) if compiled.grants.disabled => Outcome::Disabled,
             Ok(compiled) => {
-                let described = self.describe(&candidate, compiled, fingerprint.size_bytes).await;
+                let described = self.describe(&candidate, compiled, &fingerprint).await;
                 loading.reached(LoadStage::Described);
                 described.unwrap_or_else(Outcome::Broken)
             }
@@ -264,10 +266,10 @@ impl Loader {
         &self,
         candidate: &Candidate,
         compiled: Compiled,
-        size_bytes: u64,
+        fingerprint: &Fingerprint,
     ) -> Result<Outcome, String> {
         let Compiled { component, kind, grants } = compiled;
-        let usual = self.limits.for_size(size_bytes);
+        let usual = self.limits.for_size(fingerprint.size_bytes);
         // What a plugin says of itself before its name is known goes to a log that nobody keeps.
         let newcomer =
             PluginContext::new(&candidate.name, usual.clone(), Arc::clone(&self.http), &self.memory);
@@ -285,9 +287,16 @@ impl Loader {
             }
             PluginKind::Detector => {
                 let pre = self.detector_linker.instantiate_pre(&component).map_err(linking)?;
-                let pre = detector::DetectorPluginPre::new(pre).map_err(linking)?;
-                let (description, functions) = describe::detector(&newcomer, &pre).await?;
-                let detector = SandboxedDetector::new(context(&description.name), pre, functions);
+                let pre = DetectorPre::new(pre).map_err(linking)?;
+                let (description, functions, kinds) = describe::detector(&newcomer, &pre).await?;
+                let context = context(&description.name);
+                let identity = ModelPlugin {
+                    name: description.name.clone(),
+                    version: description.version.clone(),
+                    sha256: fingerprint.sha256.clone(),
+                };
+                let modeller = SandboxedModeller::new(&context, &pre, identity, kinds);
+                let detector = SandboxedDetector::new(context, pre, functions, modeller);
                 (description, Guest::Detector(detector))
             }
             PluginKind::Receiver => {
