@@ -38,13 +38,18 @@ pub(crate) const EPOCH: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 
 /// Runs a test on simulated time: timers fire at once, in order, when nothing else is to be done.
 pub(crate) fn on_simulated_time<F: Future<Output = ()>>(test: impl FnOnce(Clock) -> F) {
+    on_simulated_time_from(EPOCH, test);
+}
+
+/// As [`on_simulated_time`], beginning at another time.
+pub(crate) fn on_simulated_time_from<F: Future<Output = ()>>(now: Timestamp, test: impl FnOnce(Clock) -> F) {
     install_tls();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
         .build()
         .expect("a runtime needs nothing special");
-    runtime.block_on(async { test(Clock::runtime(EPOCH)).await });
+    runtime.block_on(async { test(Clock::runtime(now)).await });
 }
 
 /// Runs a test on the real clock.

@@ -7,6 +7,7 @@ mod demo;
 mod harness;
 mod hostile;
 mod layers;
+mod models;
 mod restart;
 mod shipped;
 mod upstream;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         delivery::trials(),
         demo::trials(),
         hostile::trials(),
+        models::trials(),
         restart::trials(),
     ];
     let trials: Vec<Trial> = groups.into_iter().flatten().collect();

@@ -6,6 +6,7 @@ pub mod alertmanager;
 pub mod alerts;
 pub mod lifecycle;
 pub mod listener;
+pub mod models;
 pub mod page;
 pub mod params;
 pub mod prometheus;

@@ -7,6 +7,7 @@ mod bellwether_yaml;
 mod demo;
 pub mod environment;
 mod load;
+mod models;
 mod prometheus_yaml;
 mod promql;
 mod rule_files;
@@ -21,6 +22,7 @@ use bellwether_model::yaml::YamlError;
 use bellwether_model::{Labels, Timestamp};
 
 pub use load::{load, load_templates, read_text};
+pub use models::{MODEL_SERIES, ModelConfig, ModelDefinition, check_models};
 pub use prometheus_yaml::PrometheusYaml;
 pub use promql::{PromqlFlags, PromqlSettings};
 pub use rule_files::{RuleFiles, load_rules};
@@ -79,6 +81,8 @@ pub struct Configuration {
     pub alerting_folder: PathBuf,
     /// Boards.
     pub devices: DeviceSet,
+    /// What is judged by models.
+    pub models: Vec<ModelConfig>,
     /// Folder with drop-in plugins.
     pub plugin_dir: Option<PathBuf>,
     /// How expressions are evaluated.

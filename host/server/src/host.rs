@@ -23,7 +23,7 @@ use bellwether_model::{Appender, Timestamp};
 use bellwether_promql::Engine;
 use bellwether_sandbox::Plugins;
 use bellwether_storage::{SqliteState, Store, StoreOptions};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, Semaphore};
 use tracing::{info, warn};
 
 use crate::api;
@@ -35,6 +35,7 @@ use crate::delivery::inbox::Inbox;
 use crate::delivery::{self, ConfiguredReceivers, DeliveryDeps, Ledger, NativeReceivers};
 use crate::evaluation::{self, EngineEvaluator, EvaluationDeps, RuleGroups};
 use crate::journal::{Entry, Journal, Kind};
+use crate::modelling::{self, ModellingDeps, Models};
 use crate::plugins;
 use crate::routing::{self, RoutingHandle};
 use crate::scraping::Scraping;
@@ -59,6 +60,8 @@ pub struct Host {
     pub plugins: Plugins,
     /// Rule groups.
     pub rules: Arc<RuleGroups>,
+    /// Models.
+    pub models: Models,
     /// Routing.
     pub routing: RoutingHandle,
     /// Boards.
@@ -132,6 +135,7 @@ impl Host {
             .build(origin, configuration, options.data_dir, start, options.device_heartbeat, addresses)
             .await?;
         host.start_rules(specs, last_alive)?;
+        host.models.set(&host.config().models).await;
         host.serve(first, second)?;
         housekeeping::start(&host);
         host.log_notes();
@@ -186,6 +190,7 @@ impl Host {
         self.routing.swap(configuration.alerting.clone()).await;
         self.devices.reload(&configuration.devices).await;
         self.scraping.set(&configuration.scrapes).await?;
+        self.models.set(&configuration.models).await;
         self.configuration.store(Arc::new(configuration));
         self.rules.reload(specs).await;
         self.log_notes();
@@ -221,6 +226,7 @@ impl Host {
         let page = api::prometheus::routes(self.config().promql.max_concurrency)
             .merge(api::alertmanager::v2_routes())
             .merge(api::alerts::routes())
+            .merge(api::models::routes())
             .merge(api::page::routes())
             .merge(api::lifecycle::routes("Prometheus Server"));
         api::listener::serve(&self.tasks, first, "prometheus", page, self)?;
@@ -302,13 +308,26 @@ impl Wiring {
         };
         self.tasks.spawn("outbox", delivery::run(delivery, self.tasks.token().clone()));
         let appender = sink::MeteredAppender::new(Arc::clone(&self.store), Arc::clone(&telemetry));
+        let evaluator = EngineEvaluator::new(
+            Arc::clone(&self.engine),
+            Arc::clone(&self.store) as _,
+            configuration.promql.timeout,
+        );
+        let models = Models::new(
+            ModellingDeps {
+                evaluator: evaluator.clone(),
+                appender: Arc::clone(&appender) as _,
+                state: Arc::clone(&durable),
+                clock: self.clock.clone(),
+                telemetry: Arc::clone(&telemetry),
+                tasks: self.tasks.clone(),
+                lane: Semaphore::new(1),
+            },
+            modelling::offers(&self.plugins, &self.engine),
+        );
         let rules = RuleGroups::new(
             EvaluationDeps {
-                evaluator: EngineEvaluator::new(
-                    Arc::clone(&self.engine),
-                    Arc::clone(&self.store) as _,
-                    configuration.promql.timeout,
-                ),
+                evaluator,
                 appender: Arc::clone(&appender) as _,
                 state: durable,
                 routing: routing.clone(),
@@ -346,6 +365,7 @@ impl Wiring {
             state: self.state,
             plugins: self.plugins,
             rules,
+            models,
             routing,
             devices,
             scraping,

@@ -12,6 +12,7 @@ pub mod evaluation;
 pub mod host;
 pub mod http_client;
 pub mod journal;
+pub mod modelling;
 pub mod plugins;
 pub mod routing;
 pub mod scraping;

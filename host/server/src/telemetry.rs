@@ -17,6 +17,8 @@ use tracing_subscriber::EnvFilter;
 const PREFIX: &str = "bellwether";
 
 type Labelled = Family<Vec<(String, String)>, Counter>;
+/// By the name of the configured model.
+type ByModel<M> = Family<[(&'static str, String); 1], M>;
 
 /// Counters and gauges of the host.
 #[derive(Debug)]
@@ -36,6 +38,13 @@ pub struct Telemetry {
     head_series: Gauge,
     resident_bytes: Gauge,
     reloads: Labelled,
+    model_evaluations: ByModel<Counter>,
+    model_evaluation_failures: ByModel<Counter>,
+    model_series: ByModel<Gauge>,
+    model_series_left_out: ByModel<Gauge>,
+    model_fits: ByModel<Counter>,
+    model_fit_failures: ByModel<Counter>,
+    model_fit_seconds: ByModel<Counter<f64, AtomicU64>>,
 }
 
 impl Default for Telemetry {
@@ -56,6 +65,13 @@ impl Default for Telemetry {
             head_series: Gauge::default(),
             resident_bytes: Gauge::default(),
             reloads: Family::default(),
+            model_evaluations: Family::default(),
+            model_evaluation_failures: Family::default(),
+            model_series: Family::default(),
+            model_series_left_out: Family::default(),
+            model_fits: Family::default(),
+            model_fit_failures: Family::default(),
+            model_fit_seconds: Family::default(),
         };
         telemetry.register();
         telemetry
@@ -86,6 +102,26 @@ impl Telemetry {
         r.register("head_series", "Series in memory", self.head_series.clone());
         r.register("process_resident_memory_bytes", "Resident memory", self.resident_bytes.clone());
         r.register("config_reloads", "Attempts to load the configuration, by result", self.reloads.clone());
+        self.register_models();
+    }
+
+    fn register_models(&mut self) {
+        let r = &mut self.registry;
+        r.register("model_evaluations", "Evaluations of models", self.model_evaluations.clone());
+        r.register(
+            "model_evaluation_failures",
+            "Evaluations of models that failed",
+            self.model_evaluation_failures.clone(),
+        );
+        r.register("model_series", "Series that a model judges", self.model_series.clone());
+        r.register(
+            "model_series_left_out",
+            "Series that a model does not judge, because there are too many",
+            self.model_series_left_out.clone(),
+        );
+        r.register("model_fits", "Fits of models", self.model_fits.clone());
+        r.register("model_fit_failures", "Fits of models that failed", self.model_fit_failures.clone());
+        r.register("model_fit_seconds", "Time that fits of models took", self.model_fit_seconds.clone());
     }
 
     /// A group came to its slot; some slots before it may have been missed.
@@ -143,6 +179,30 @@ impl Telemetry {
         self.reloads.get_or_create(&vec![("result".to_owned(), result.to_owned())]).inc();
     }
 
+    /// A model was evaluated, for so many series, or failed.
+    pub fn model_evaluated(&self, model: &str, series: usize, left_out: usize, succeeded: bool) {
+        let labels = by_model(model);
+        self.model_evaluations.get_or_create(&labels).inc();
+        self.model_evaluation_failures.get_or_create(&labels).inc_by(u64::from(!succeeded));
+        self.model_series.get_or_create(&labels).set(series.try_into().unwrap_or(i64::MAX));
+        self.model_series_left_out.get_or_create(&labels).set(left_out.try_into().unwrap_or(i64::MAX));
+    }
+
+    /// A model of one series was fitted, or could not be.
+    pub fn model_fit(&self, model: &str, took: Duration, succeeded: bool) {
+        let labels = by_model(model);
+        self.model_fits.get_or_create(&labels).inc();
+        self.model_fit_failures.get_or_create(&labels).inc_by(u64::from(!succeeded));
+        self.model_fit_seconds.get_or_create(&labels).inc_by(took.as_secs_f64());
+    }
+
+    /// A model is not configured any more.
+    pub fn model_gone(&self, model: &str) {
+        let labels = by_model(model);
+        self.model_series.remove(&labels);
+        self.model_series_left_out.remove(&labels);
+    }
+
     /// All metrics in the text format, with gauges brought up to date.
     pub fn exposition(&self, head_series: usize, plugins: &Plugins) -> String {
         self.head_series.set(head_series.try_into().unwrap_or(i64::MAX));
@@ -153,6 +213,10 @@ impl Telemetry {
             .and_then(|()| encode_eof(&mut text));
         written.map(|()| text).unwrap_or_default()
     }
+}
+
+fn by_model(model: &str) -> [(&'static str, String); 1] {
+    [("model", model.to_owned())]
 }
 
 /// Resident memory of this process; 0 where the system does not tell.

@@ -1,5 +1,7 @@
 //! `plugin bench`: how many calls a second a plugin takes in the sandbox, and how long one lasts.
 
+mod models;
+
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,7 +14,7 @@ use bellwether_sandbox::{
     HttpClient, HttpError, HttpRequest, HttpResponse, ReceiverPlugin, SandboxedDetector, SandboxedDriver,
 };
 
-use crate::cases::{DetectorCase, ReceiverCase, call_of, play, read_capture};
+use crate::cases::{DetectorCase, ModelCase, ReceiverCase, call_of, play, read_capture};
 use crate::error::WorkbenchError;
 use crate::guest::{Guest, Loaded};
 
@@ -109,7 +111,13 @@ async fn bench_detector(
     detector: &SandboxedDetector,
     input: Option<&Path>,
 ) -> Result<Vec<String>, WorkbenchError> {
-    let mut lines = Vec::new();
+    if let Some(path) = input
+        && let Some(case) = ModelCase::read(path)?
+    {
+        let benched = models::bench_case(detector, &case).await;
+        return benched.map_err(|problem| WorkbenchError::in_file(path, problem));
+    }
+    let mut lines = if input.is_none() { models::bench_kinds(detector).await } else { Vec::new() };
     let calls: Vec<(String, Vec<f64>, Timestamp, Vec<WindowMatrix>)> = match input {
         Some(path) => {
             let case = DetectorCase::read(path)?.evaluation(detector.functions());

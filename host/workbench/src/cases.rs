@@ -4,6 +4,7 @@
 mod detector;
 mod driver;
 mod input;
+mod model;
 mod receiver;
 mod recording;
 
@@ -20,6 +21,7 @@ use crate::project::Project;
 
 pub(crate) use self::detector::DetectorCase;
 pub(crate) use self::driver::{play, read_capture};
+pub(crate) use self::model::ModelCase;
 pub(crate) use self::receiver::{ReceiverCase, call_of};
 use self::recording::Recording;
 
@@ -98,10 +100,11 @@ impl Bench {
         let lines = match &self.loaded.guest {
             Guest::Driver(driver) => driver::lines(driver, &read_capture(input)?).await,
             Guest::Detector(detector) => {
-                let case = DetectorCase::read(input)?;
-                detector::lines(detector, &case)
-                    .await
-                    .map_err(|problem| WorkbenchError::in_file(input, problem))?
+                let lines = match ModelCase::read(input)? {
+                    Some(case) => model::lines(detector.modeller(), &case).await,
+                    None => detector::lines(detector, &DetectorCase::read(input)?).await,
+                };
+                lines.map_err(|problem| WorkbenchError::in_file(input, problem))?
             }
             Guest::Receiver(receiver) => {
                 let case = ReceiverCase::read(input)?;

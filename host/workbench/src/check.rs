@@ -127,6 +127,11 @@ const fn interface_of(kind: PluginKind) -> &'static str {
     }
 }
 
+/// Whether an export is the optional part of a detector.
+fn is_models(export: &str) -> bool {
+    split_version(export).0 == "bellwether:detector/models"
+}
+
 fn kind_of(export: &str) -> Option<(PluginKind, &str)> {
     let (interface, version) = split_version(export);
     KINDS.into_iter().find(|kind| interface_of(*kind) == interface).map(|kind| (kind, version))
@@ -148,7 +153,7 @@ fn list(names: &[String], none: &str) -> String {
 /// Compares what it wants and offers with what the host offers and wants.
 fn against(kind: PluginKind, wasm: &[u8], facts: &Facts) -> Verdict {
     let mut verdict = Verdict { what: Some(kind.to_string()), ..Verdict::default() };
-    let host = Surface::of_host(kind);
+    let host = Surface::of_host(kind, facts.exports.iter().any(|export| is_models(export)));
     let mut runtime = Vec::new();
     for import in &facts.imports {
         let (interface, version) = split_version(import);
@@ -214,8 +219,9 @@ impl Surface {
         }
     }
 
-    /// The world that the host has for a kind, out of the interfaces in this program.
-    fn of_host(kind: PluginKind) -> Self {
+    /// The world that the host has for a kind, out of the interfaces in this program; for a detector with or without
+    /// models.
+    fn of_host(kind: PluginKind, with_models: bool) -> Self {
         let mut resolve = Resolve::default();
         let package = |folder: &str| {
             let mut map = wit_parser::SourceMap::default();
@@ -229,7 +235,8 @@ impl Surface {
         resolve.push_group(package("host/")).expect("the embedded interfaces are tested");
         let own =
             resolve.push_group(package(&format!("{kind}/"))).expect("the embedded interfaces are tested");
-        let world = resolve.select_world(&[own], Some(&format!("{kind}-plugin")));
+        let world = format!("{kind}-plugin{}", if with_models { "-full" } else { "" });
+        let world = resolve.select_world(&[own], Some(&world));
         Self::of(&resolve, world.expect("the embedded interfaces are tested"))
     }
 }
@@ -333,6 +340,22 @@ mod tests {
     }
 
     #[test]
+    fn a_detector_may_have_models_and_then_has_all_of_them() {
+        let verdict = look(include_bytes!("../../../plugins/dist/hostile/models.wasm"));
+        assert!(verdict.is_good() && verdict.warnings.is_empty(), "{verdict:?}");
+        let host = Surface::of_host(PluginKind::Detector, true);
+        let (models, functions) = host.exports.iter().find(|(name, _)| is_models(name)).unwrap();
+        let all_but_one = functions.iter().filter(|name| *name != "restore").cloned().collect();
+        let exports = host.exports.iter().map(|(name, functions)| {
+            (name.clone(), if name == models { &all_but_one } else { functions }.clone())
+        });
+        let plugin = Surface { imports: Vec::new(), exports: exports.collect() };
+        let mut verdict = Verdict::default();
+        compare(&plugin, &host, PluginKind::Detector, &mut verdict);
+        assert!(verdict.errors[0].starts_with("does not export restore of bellwether:detector/models"));
+    }
+
+    #[test]
     fn functions_are_compared_one_by_one() {
         let surface = |functions: &[&str]| {
             let functions = functions.iter().map(|name| (*name).to_owned()).collect();
@@ -341,7 +364,7 @@ mod tests {
         let mut verdict = Verdict::default();
         compare(
             &surface(&["describe"]),
-            &Surface::of_host(PluginKind::Driver),
+            &Surface::of_host(PluginKind::Driver, false),
             PluginKind::Driver,
             &mut verdict,
         );

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bellwether_model::Timestamp;
 use bellwether_model::detector::Detector as _;
 use bellwether_model::device::Driver as _;
+use bellwether_model::modelling::Modeller as _;
 use bellwether_sandbox::{
     HttpClient, LogLevel, PluginKind, PluginState, PluginStatus, Plugins, PluginsOptions, ReceiverPlugin,
     SandboxedDetector, SandboxedDriver,
@@ -55,7 +56,10 @@ impl Guest {
     pub(crate) fn description(&self) -> String {
         match self {
             Self::Driver(driver) => format!("{:?} {:?}", driver.info(), driver.settings()),
-            Self::Detector(detector) => format!("{:?}", detector.functions()),
+            Self::Detector(detector) => {
+                let models = detector.modeller().map(|models| (models.kinds(), models.all_settings()));
+                format!("{:?} {models:?}", detector.functions())
+            }
             Self::Receiver(receiver) => format!("{:?} {:?}", receiver.settings(), receiver.templates()),
         }
     }

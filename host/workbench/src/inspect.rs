@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use bellwether_model::modelling::{ModelKind, Modeller as _};
 use bellwether_sandbox::{NoHttp, PluginKind, SettingInfo};
 use serde::Serialize;
 
 use crate::component::Facts;
 use crate::error::WorkbenchError;
-use crate::guest::Loaded;
+use crate::guest::{Guest, Loaded};
 
 /// All that there is to know about a file.
 #[derive(Debug, Clone, Serialize)]
@@ -25,6 +26,9 @@ pub struct Inspection {
     pub settings: Vec<SettingInfo>,
     /// Metrics of a driver, functions of a detector, templates of a receiver.
     pub provides: Vec<String>,
+    /// Kinds of models of a detector.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<ModelInspection>,
     /// Origins that it asks for.
     pub wants_hosts: Vec<String>,
     /// What it may do, in words.
@@ -34,11 +38,27 @@ pub struct Inspection {
     pub facts: Facts,
 }
 
+/// A kind of model.
+#[derive(Debug, Clone, Serialize)]
+pub struct ModelInspection {
+    /// Its name.
+    pub name: String,
+    /// One sentence.
+    pub summary: String,
+    /// How far back it wants to see.
+    pub history_seconds: u64,
+    /// Whether one model sees all series.
+    pub multivariate: bool,
+    /// What it can be told.
+    pub settings: Vec<SettingInfo>,
+}
+
 /// Loads a file with nothing granted and reads what it says.
 pub async fn inspect(path: &Path) -> Result<Inspection, WorkbenchError> {
     let wasm = std::fs::read(path).map_err(WorkbenchError::reading(path))?;
     let facts = Facts::of(&wasm);
     let loaded = Loaded::load(path, Arc::new(NoHttp)).await?;
+    let models = models_of(&loaded.guest);
     let (kind, status) = (loaded.guest.kind(), loaded.status);
     Ok(Inspection {
         name: status.name,
@@ -47,10 +67,24 @@ pub async fn inspect(path: &Path) -> Result<Inspection, WorkbenchError> {
         summary: status.summary,
         settings: status.settings,
         provides: status.provides,
+        models,
         wants_hosts: status.wants_hosts,
         capabilities: facts.capabilities(),
         facts,
     })
+}
+
+fn models_of(guest: &Guest) -> Vec<ModelInspection> {
+    let Guest::Detector(detector) = guest else { return Vec::new() };
+    let kinds = detector.modeller().map_or(&[][..], |modeller| modeller.kinds());
+    let inspection = |kind: &ModelKind| ModelInspection {
+        name: kind.name.clone(),
+        summary: kind.summary.clone(),
+        history_seconds: kind.history.as_secs(),
+        multivariate: kind.multivariate,
+        settings: detector.modeller().map_or(&[][..], |modeller| modeller.settings(&kind.name)).to_vec(),
+    };
+    kinds.iter().map(inspection).collect()
 }
 
 impl Inspection {
@@ -84,6 +118,14 @@ impl Inspection {
             "settings".to_owned()
         });
         lines.extend(setting_lines(&self.settings));
+        for model in &self.models {
+            let sees = if model.multivariate { "all series as one" } else { "each series by itself" };
+            lines.push(format!(
+                "model     {}: {}; sees {sees}, wants {} s of history",
+                model.name, model.summary, model.history_seconds
+            ));
+            lines.extend(setting_lines(&model.settings));
+        }
         lines
     }
 }

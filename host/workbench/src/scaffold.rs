@@ -84,12 +84,21 @@ fn interfaces(kind: PluginKind) -> Files {
     WIT.iter().filter_map(|(path, bytes)| Some((place(path)?, bytes.to_vec()))).collect()
 }
 
-/// Writes the interfaces into a project that has none, as one that is kept beside them.
+/// How a manifest names the copy of the SDK in its project.
+const OWN_SDK: &str = "path = \"sdk\"";
+
+/// Writes the interfaces into a project that has none, and the SDK where its manifest names it, as for one that is kept
+/// beside them.
 pub(crate) fn add_interfaces(project: &Project) -> Result<(), WorkbenchError> {
-    if project.wit().exists() {
-        return Ok(());
+    let mut missing = Files::new();
+    if !project.wit().exists() {
+        missing.extend(interfaces(project.kind));
     }
-    write_all(&project.folder, interfaces(project.kind)).map(drop)
+    let manifest = fs::read_to_string(project.folder.join("Cargo.toml")).unwrap_or_default();
+    if manifest.contains(OWN_SDK) && !project.folder.join("sdk").exists() {
+        missing.extend(sdk());
+    }
+    write_all(&project.folder, missing).map(drop)
 }
 
 /// The SDK with a manifest that needs no workspace. Its bindings come from the project's own interfaces.
@@ -187,6 +196,25 @@ mod tests {
         assert_eq!((project.kind, project.name.as_str()), (PluginKind::Driver, "my-board"));
         let again = create(folder.path(), Language::Rust, PluginKind::Driver, &name("my-board"));
         assert!(again.unwrap_err().to_string().contains("is not empty; give another name"));
+    }
+
+    #[test]
+    fn a_project_that_is_kept_without_them_gets_interfaces_and_sdk() {
+        let folder = tempfile::tempdir().unwrap();
+        create(folder.path(), Language::Rust, PluginKind::Detector, &name("my-board")).unwrap();
+        let project = Project::open(folder.path()).unwrap();
+        for part in ["sdk", "wit"] {
+            fs::remove_dir_all(folder.path().join(part)).unwrap();
+        }
+        add_interfaces(&project).unwrap();
+        assert!(folder.path().join("sdk/src/models.rs").is_file() && project.wit().is_dir());
+        fs::write(folder.path().join("sdk/src/models.rs"), "mine").unwrap();
+        add_interfaces(&project).unwrap();
+        assert_eq!(
+            fs::read(folder.path().join("sdk/src/models.rs")).unwrap(),
+            b"mine",
+            "what is there stays"
+        );
     }
 
     #[test]

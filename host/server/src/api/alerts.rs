@@ -38,7 +38,7 @@ pub(super) fn error(code: StatusCode, text: &str) -> Response {
 }
 
 /// How long a page is to be, by the parameter `limit`: 100 unless asked otherwise, 1000 at most.
-fn page_length(params: &Params) -> Result<usize, String> {
+pub(super) fn page_length(params: &Params) -> Result<usize, String> {
     const DEFAULT: usize = 100;
     const LONGEST: usize = 1_000;
     let Some(text) = params.first("limit") else { return Ok(DEFAULT) };
@@ -49,7 +49,7 @@ fn page_length(params: &Params) -> Result<usize, String> {
 }
 
 /// What a request says wrong.
-fn bad(text: &str) -> Response {
+pub(super) fn bad(text: &str) -> Response {
     error(StatusCode::BAD_REQUEST, text)
 }
 

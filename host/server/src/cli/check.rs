@@ -180,20 +180,29 @@ async fn check_config(file: &Path, promql: &PromqlFlags) -> Verdict {
     let loaded = config::load(&Origin::Files(sources), Clock::system().now())?;
     let engine = checking_engine(loaded.plugin_dir.as_deref(), &loaded.promql).await?;
     let groups = config::load_rules(&loaded.rule_files, &engine, loaded.evaluation_interval)?;
+    if !loaded.models.is_empty() {
+        let folder = loaded.plugin_dir.as_deref().unwrap_or(Path::new(DEFAULT_PLUGINS));
+        let plugins = plugins::look(folder).await;
+        let plugins = plugins.map_err(|error| YamlError::of_file("plugins", format!("{error:#}")))?;
+        config::check_models(&loaded.models, &engine, &plugins)?;
+    }
     let rules: usize = groups.iter().map(|group| group.rules.len()).sum();
     let mut found = vec![format!(
         "SUCCESS: {} scrape configs, {} devices, {rules} rules",
         loaded.scrapes.len(),
         loaded.devices.devices().count()
     )];
+    if !loaded.models.is_empty() {
+        found.push(format!("{} models", loaded.models.len()));
+    }
     found.extend(loaded.notes.iter().map(|note| format!("note: {note}")));
     Ok(found)
 }
 
 /// Whether a file is ours rather than Prometheus': by its name, or by a key that only ours has.
 fn is_own(file: &Path, text: &str) -> bool {
-    const OWN_KEYS: [&str; 6] =
-        ["devices:", "log_rules:", "plugins:", "promql:", "alertmanager_config:", "external_url:"];
+    const OWN_KEYS: [&str; 7] =
+        ["devices:", "log_rules:", "models:", "plugins:", "promql:", "alertmanager_config:", "external_url:"];
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     name.starts_with("bellwether")
         || text.lines().any(|line| OWN_KEYS.iter().any(|key| line.starts_with(key)))

@@ -26,6 +26,8 @@ pub(super) struct BellwetherYaml {
     pub(super) devices: Vec<Spanned<DeviceConfig>>,
     /// Lines of boards that are events.
     pub(super) log_rules: Vec<Spanned<LogRuleConfig>>,
+    /// What is judged by models.
+    pub(super) models: Vec<super::models::ModelYaml>,
     /// Drop-in plugins.
     pub(super) plugins: PluginsYaml,
     /// How expressions are evaluated.

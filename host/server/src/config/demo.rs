@@ -35,6 +35,7 @@ pub(super) fn configuration(now: Timestamp) -> Result<Configuration, ConfigError
         alerting,
         alerting_folder: PathBuf::new(),
         devices,
+        models: Vec::new(),
         plugin_dir: None,
         promql: PromqlSettings::default(),
         retention: RETENTION,

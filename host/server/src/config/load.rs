@@ -16,7 +16,7 @@ use super::bellwether_yaml::BellwetherYaml;
 use super::environment::{ProcessValues, expand};
 use super::prometheus_yaml::{Global, PrometheusYaml};
 use super::secrets::{self, Replaced};
-use super::{ConfigErrors, Configuration, Origin, RuleFiles, SourceFile, Sources, demo};
+use super::{ConfigErrors, Configuration, Origin, RuleFiles, SourceFile, Sources, demo, models};
 
 /// How long samples are kept where nothing is said, as in Prometheus.
 const DEFAULT_RETENTION: Duration = Duration::from_secs(15 * 86_400);
@@ -83,6 +83,7 @@ fn put_together(
     let place = (own.name.as_str(), own.text.as_str());
     let mut promql = own.yaml.promql.check(&sources.promql, place, &mut loader.notes)?;
     promql.engine.subquery_step = global.evaluation_interval;
+    let models = models::check(&own.yaml.models, global.evaluation_interval, place)?;
     let mut rule_files = RuleFiles::default();
     for glob in &sources.rules {
         rule_files.add_flag(glob);
@@ -110,6 +111,7 @@ fn put_together(
         alerting,
         alerting_folder,
         devices,
+        models,
         plugin_dir: own.yaml.plugins.dir.as_ref().map(|dir| own.folder.join(dir)),
         promql,
         retention,

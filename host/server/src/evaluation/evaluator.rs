@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bellwether_model::{Labels, Queryable, Timestamp};
-use bellwether_promql::{Answer, Engine, EvalError, InstantSample, Limits, Query, SampleValue, Tick, Value};
+use bellwether_promql::{
+    Answer, Engine, EvalError, InstantSample, Limits, Query, Range, RangeSeries, SampleValue, Tick, Value,
+};
 use bellwether_rules::{Evaluator, RuleError};
 
 use crate::clock::stopwatch;
@@ -32,6 +34,20 @@ impl EngineEvaluator {
     pub fn new(engine: Arc<ArcSwap<Engine>>, samples: Arc<dyn Queryable>, timeout: Duration) -> Self {
         Self { engine, samples, timeout, current: Arc::default() }
     }
+
+    /// The values of an expression over a range of times.
+    pub fn range(&self, query: &Query, range: Range) -> Result<Vec<RangeSeries>, String> {
+        let stopwatch = stopwatch();
+        let is_over = || stopwatch() > self.timeout;
+        let limits = Limits { cancelled: &is_over, ..Limits::NONE };
+        let answer = self.engine.load().range_within(query, self.samples.as_ref(), range, limits);
+        match answer.map_err(in_words)?.value {
+            Value::Matrix(series) => Ok(series),
+            Value::Vector(_) | Value::Scalar(_) | Value::String { .. } => {
+                Err("the result over a range is no matrix".to_owned())
+            }
+        }
+    }
 }
 
 impl Evaluator for EngineEvaluator {
@@ -50,11 +66,7 @@ impl Evaluator for EngineEvaluator {
         let is_over = || stopwatch() > self.timeout;
         let limits = Limits { cancelled: &is_over, ..Limits::NONE };
         let answer = self.engine.load().instant_in(tick, query, self.samples.as_ref(), limits);
-        let answer = answer.map_err(|error| match error {
-            EvalError::Cancelled => "query timed out in expression evaluation".to_owned(),
-            error => error.to_string(),
-        });
-        answer.and_then(into_vector).map_err(RuleError::Query)
+        answer.map_err(in_words).and_then(into_vector).map_err(RuleError::Query)
     }
 
     fn evaluate_text(&self, expression: &str, at: Timestamp) -> Result<Vec<(Labels, f64)>, String> {
@@ -62,6 +74,13 @@ impl Evaluator for EngineEvaluator {
         let vector = self.evaluate(&query, &Tick::new(at)).map_err(|error| error.to_string())?;
         // Templates know numbers only; a native histogram counts as 0, as in Prometheus.
         Ok(vector.into_iter().map(|sample| (sample.labels, sample.value.as_float().unwrap_or(0.0))).collect())
+    }
+}
+
+fn in_words(error: EvalError) -> String {
+    match error {
+        EvalError::Cancelled => "query timed out in expression evaluation".to_owned(),
+        error => error.to_string(),
     }
 }
 

@@ -112,15 +112,20 @@ async fn take_in_plugins(host: Arc<Host>) {
         host.journal.note(Entry::new(now, Kind::Plugin, text));
     }
     host.engine.store(Arc::new(plugins::engine(&host.plugins, host.config().promql.engine.clone())));
+    let names = changes.iter().filter_map(changed_plugin).map(str::to_owned).collect();
+    host.models.plugins_changed(&names).await;
     if let Err(error) = host.rebuild_receivers().await {
         error!(error = format!("{error:#}"), "receivers not rebuilt after a change of plugins");
     }
-    for change in changes {
-        match change {
-            PluginChange::Loaded { name }
-            | PluginChange::Removed { name }
-            | PluginChange::RolledBack { name, .. } => host.devices.driver_changed(&name),
-            PluginChange::Rejected { .. } => {}
-        }
+    changes.iter().filter_map(changed_plugin).for_each(|name| host.devices.driver_changed(name));
+}
+
+/// The plugin that is another one now, or gone.
+fn changed_plugin(change: &PluginChange) -> Option<&str> {
+    match change {
+        PluginChange::Loaded { name }
+        | PluginChange::Removed { name }
+        | PluginChange::RolledBack { name, .. } => Some(name),
+        PluginChange::Rejected { .. } => None,
     }
 }

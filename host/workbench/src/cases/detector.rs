@@ -26,7 +26,7 @@ pub(crate) struct DetectorCase {
     windows: Vec<Vec<Vec<(Number, Number)>>>,
 }
 
-fn default_time() -> String {
+pub(super) fn default_time() -> String {
     "2026-01-01T00:00:00Z".to_owned()
 }
 
@@ -103,7 +103,7 @@ impl DetectorCase {
     }
 }
 
-fn millis(seconds: Number) -> i64 {
+pub(super) fn millis(seconds: Number) -> i64 {
     Timestamp::from_secs_f64(seconds.value()).as_millis()
 }
 
@@ -147,7 +147,7 @@ fn verdict_lines(call: &Evaluation, verdicts: &Verdicts) -> Vec<String> {
 }
 
 /// What the detector expected, as far as it says so.
-fn columns(verdicts: &Verdicts, at: usize) -> String {
+pub(super) fn columns(verdicts: &Verdicts, at: usize) -> String {
     let columns = [("expected", &verdicts.expected), ("lower", &verdicts.lower), ("upper", &verdicts.upper)];
     let said = columns.into_iter().filter_map(|(name, column)| Some((name, column.get(at)?)));
     said.filter(|(_, value)| !value.is_nan())

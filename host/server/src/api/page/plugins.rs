@@ -47,6 +47,11 @@ fn users(host: &Host) -> Users {
             users.entry(integration.kind.clone()).or_default().push(receiver.name.clone());
         }
     }
+    for model in host.models.views() {
+        if let Ok(plugin) = &model.plugin {
+            users.entry(plugin.name.clone()).or_default().push(model.definition.name.clone());
+        }
+    }
     users
 }
 
