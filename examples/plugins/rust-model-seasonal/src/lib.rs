@@ -95,14 +95,13 @@ impl Model for Seasonal {
         let points: Vec<(i64, f64)> = points.filter(|(_, value)| value.is_finite()).collect();
         self.season = Season::fit(&points, self.settings.utc_offset_minutes);
         let (weekly, daily) = self.season.known(self.settings.min_points);
-        let spread = self.season.overall().spread;
         Ok(Report {
             usable: points.len() >= LEAST_POINTS,
             summary: format!("knows {weekly} of 168 hours of the week and {daily} of 24 of the day"),
             figures: vec![
                 ("hours_of_the_week".into(), f64::from(weekly)),
                 ("hours_of_the_day".into(), f64::from(daily)),
-                ("overall_spread".into(), spread),
+                ("spread_within_hours".into(), self.season.spread_within_hours()),
             ],
             ..report(points.len())
         })

@@ -14,6 +14,8 @@ pub(crate) struct Season {
     weekly: Vec<Level>,
     daily: Vec<Level>,
     overall: Level,
+    /// How far values are from what is usual at their hour.
+    within_hours: Level,
 }
 
 impl Season {
@@ -28,12 +30,22 @@ impl Season {
             daily[hour % DAY].push(*value);
             overall.push(*value);
         }
-        let levels =
-            |hours: Vec<Vec<f64>>| hours.into_iter().map(|mut values| Level::of(&mut values)).collect();
+        let levels = |hours: Vec<Vec<f64>>| {
+            hours.into_iter().map(|mut values| Level::of(&mut values)).collect::<Vec<_>>()
+        };
+        let (weekly, daily) = (levels(weekly), levels(daily));
+        let from_usual = |(at, value): &(i64, f64)| {
+            let hour = hour_of_week(*at, utc_offset_minutes);
+            // One point alone is what is usual, and no distance from it.
+            let level = if weekly[hour].points > 1 { weekly[hour] } else { daily[hour % DAY] };
+            value - level.center
+        };
+        let mut distances: Vec<f64> = points.iter().map(from_usual).collect();
         Self {
             utc_offset_minutes,
-            weekly: levels(weekly),
-            daily: levels(daily),
+            within_hours: Level::of(&mut distances),
+            weekly,
+            daily,
             overall: Level::of(&mut overall),
         }
     }
@@ -42,18 +54,18 @@ impl Season {
     pub(crate) fn usual(&self, at: i64, min_points: u32) -> (Level, String) {
         let hour = hour_of_week(at, self.utc_offset_minutes);
         if self.weekly[hour].points >= min_points.max(1) {
-            return (self.weekly[hour], hour_of_week_in_words(hour));
+            return (self.weekly[hour].steadied(self.within_hours.spread), hour_of_week_in_words(hour));
         }
         let of_day = self.daily[hour % DAY];
         if of_day.points >= min_points.max(1) {
-            return (of_day, hour_of_day_in_words(hour));
+            return (of_day.steadied(self.within_hours.spread), hour_of_day_in_words(hour));
         }
         (self.overall, "at any time".to_owned())
     }
 
-    /// What is usual at any time.
-    pub(crate) fn overall(&self) -> Level {
-        self.overall
+    /// How far values usually are from what is usual at their hour.
+    pub(crate) fn spread_within_hours(&self) -> f64 {
+        self.within_hours.spread
     }
 
     /// How many hours of the week and of the day it knows.
@@ -80,7 +92,8 @@ impl Season {
 
     pub(crate) fn save(&self) -> Vec<u8> {
         let mut saved = vec![VERSION];
-        self.weekly.iter().chain(&self.daily).chain([&self.overall]).for_each(|level| level.save(&mut saved));
+        let others = [&self.overall, &self.within_hours];
+        self.weekly.iter().chain(&self.daily).chain(others).for_each(|level| level.save(&mut saved));
         saved
     }
 
@@ -90,11 +103,12 @@ impl Season {
         };
         let (levels, rest) = levels.as_chunks::<SAVED_BYTES>();
         let levels: Option<Vec<Level>> = levels.iter().map(Level::restore).collect();
-        let mut levels = levels.filter(|levels| rest.is_empty() && levels.len() == WEEK + DAY + 1);
+        let mut levels = levels.filter(|levels| rest.is_empty() && levels.len() == WEEK + DAY + 2);
         let levels = levels.as_mut().ok_or("what was saved is damaged")?;
+        let within_hours = levels.pop().unwrap_or_default();
         let overall = levels.pop().unwrap_or_default();
         let daily = levels.split_off(WEEK);
-        Ok(Self { utc_offset_minutes, weekly: std::mem::take(levels), daily, overall })
+        Ok(Self { utc_offset_minutes, weekly: std::mem::take(levels), daily, overall, within_hours })
     }
 }
 

@@ -159,24 +159,22 @@ pub(super) async fn lines(
     let multivariate = modeller.kind(&case.model).is_some_and(|kind| kind.multivariate);
     let rows = rows(case, multivariate)?;
     let mut session = modeller.open(spec.clone());
-    let mut lines = Vec::new();
+    let (mut lines, mut at_work) = (Vec::new(), Vec::new());
     for (series, history) in case.histories(multivariate)?.iter().enumerate() {
         let fitted = modeller.fit(&spec, key(series), history).await;
         lines.push(format!("fit {series} {}", fit_words(&fitted)));
         if let Some(fitted) = fitted.ok().filter(|fitted| fitted.report.usable) {
             session.restore(key(series), &fitted.state).await.map_err(|error| error.to_string())?;
+            at_work.push(series);
         }
     }
     for row in &rows {
         lines.extend(judge(session.as_mut(), row, case.normal_below).await);
     }
-    let count = if multivariate { 1 } else { case.history.len() };
-    for series in 0..count {
+    for series in at_work {
         let mut restored = modeller.open(spec.clone());
-        lines.push(format!(
-            "restored {series} {}",
-            survives(session.as_mut(), restored.as_mut(), series, &rows).await
-        ));
+        let survived = survives(session.as_mut(), restored.as_mut(), series, &rows).await;
+        lines.push(format!("restored {series} {survived}"));
     }
     Ok(lines)
 }
@@ -223,9 +221,10 @@ fn fit_words(fitted: &Result<Fitted, ModelError>) -> String {
         Err(error) => return format!("error {error}"),
     };
     let figures: Vec<String> =
-        report.figures.iter().map(|(name, figure)| format!(" {name} {}", Plain(*figure))).collect();
+        report.figures.iter().map(|(name, figure)| format!("{name} {}", Plain(*figure))).collect();
+    let figures = if figures.is_empty() { String::new() } else { format!("; {}", figures.join(", ")) };
     let usable = if report.usable { "usable" } else { "not usable" };
-    format!("{usable}, {} points: {}{}", report.points, report.summary, figures.concat())
+    format!("{usable}, {} points: {}{figures}", report.points, report.summary)
 }
 
 /// Scores one time as the host does: normal points are learnt from, the others are explained.
