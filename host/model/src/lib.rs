@@ -14,6 +14,7 @@ pub mod history;
 pub mod labels;
 pub mod matcher;
 pub mod number;
+pub mod plugin_store;
 pub mod query;
 pub mod receiver;
 pub mod sample;

@@ -11,6 +11,7 @@ mod history;
 mod inbox;
 mod leases;
 mod notification_log;
+mod plugin_values;
 mod schema;
 
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 use bellwether_model::Timestamp;
 use bellwether_model::history::{EpisodeRecord, HistoryQuery};
+use bellwether_model::plugin_store::{Kept, PluginStore};
 use bellwether_model::receiver::Receipt;
 use bellwether_model::state::{
     Attempt, DeadDelivery, Delivery, DurableState, InboxMessage, LeaseLimits, StateChange, StateError,
@@ -272,6 +274,28 @@ impl DurableState for SqliteState {
 
     fn inbox_message(&self, id: &str) -> Result<Option<InboxMessage>, StateError> {
         self.read("read the inbox", |db| inbox::find(db, id))
+    }
+}
+
+impl PluginStore for SqliteState {
+    fn value(&self, plugin: &str, key: &str) -> Result<Option<Vec<u8>>, StateError> {
+        self.read("read a plugin's value", |db| plugin_values::find(db, plugin, key))
+    }
+
+    fn put_value(
+        &self,
+        plugin: &str,
+        key: &str,
+        value: &[u8],
+        quota_bytes: usize,
+    ) -> Result<Kept, StateError> {
+        self.write("keep a plugin's value", Sync::Later, |db, _| {
+            plugin_values::put(db, plugin, key, value, quota_bytes)
+        })
+    }
+
+    fn forget_value(&self, plugin: &str, key: &str) -> Result<(), StateError> {
+        self.write("forget a plugin's value", Sync::Later, |db, _| plugin_values::forget(db, plugin, key))
     }
 }
 

@@ -354,3 +354,4 @@ fn a_later_schema_and_a_file_that_is_no_database_are_refused() {
 
 mod history;
 mod outbox;
+mod plugin_values;
