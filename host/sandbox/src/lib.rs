@@ -38,6 +38,7 @@ mod secrets;
 mod settings;
 mod store;
 mod usage;
+mod values;
 mod wasi;
 
 pub use blame::{Standing, SubjectStatus};
@@ -57,6 +58,7 @@ pub use registry::{
 pub use secrets::mask_secrets;
 pub use settings::{SettingInfo, SettingKind, SettingProblem};
 pub use usage::PluginUsage;
+pub use values::MemoryValues;
 
 #[cfg(test)]
 mod tests;

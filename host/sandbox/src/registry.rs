@@ -18,6 +18,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bellwether_model::Timestamp;
+use bellwether_model::plugin_store::PluginStore;
 use serde::Serialize;
 use tracing::{info, warn};
 
@@ -34,6 +35,7 @@ use crate::plugin_log::LogLine;
 use crate::receiver::ReceiverPlugin;
 use crate::settings::SettingInfo;
 use crate::usage::PluginUsage;
+use crate::values::MemoryValues;
 
 use load::{Candidate, Key, Loader, Stamp};
 use loaded::Loaded;
@@ -69,6 +71,8 @@ pub struct PluginsOptions {
     pub limits: Limits,
     /// How receivers reach the world.
     pub http: Arc<dyn HttpClient>,
+    /// Where receivers keep values.
+    pub values: Arc<dyn PluginStore>,
     /// The host's clock.
     pub clock: Clock,
 }
@@ -96,6 +100,7 @@ impl PluginsOptions {
             compiler: None,
             limits: Limits::default(),
             http: Arc::new(NoHttp),
+            values: Arc::new(MemoryValues::default()),
             clock,
         }
     }
@@ -403,7 +408,7 @@ impl Plugins {
             }
         });
         let engine = SandboxEngine::start(cache, options.compiler)?;
-        let loader = Loader::new(engine, options.limits, options.http, options.clock)?;
+        let loader = Loader::new(engine, options.limits, (options.http, options.values), options.clock)?;
         let candidates = options.embedded.iter().map(|plugin| Candidate::embedded(*plugin)).collect();
         let loaded = loader.load_all(candidates).await;
         let entry =

@@ -117,7 +117,8 @@ impl Host {
         let state = Arc::new(SqliteState::open(&options.data_dir.join("state.db"))?);
         let plugin_dir = configuration.plugin_dir.clone();
         let plugin_dir = plugin_dir.unwrap_or_else(|| options.data_dir.join("plugins"));
-        let plugins = plugins::load(&plugin_dir, &options.data_dir, options.program, &clock).await?;
+        let plugins =
+            plugins::load(&plugin_dir, &options.data_dir, options.program, state.clone(), &clock).await?;
         let engine =
             Arc::new(ArcSwap::from_pointee(plugins::engine(&plugins, configuration.promql.engine.clone())));
         let specs =

@@ -11,6 +11,7 @@ use bellwether_devices::{DeviceConfig, DeviceSet, DriverLookup};
 use bellwether_model::BoxFuture;
 use bellwether_model::detector::Detector;
 use bellwether_model::device::{DeviceContext, Driver, DriverFailure, DriverInfo, DriverSession};
+use bellwether_model::plugin_store::PluginStore;
 use bellwether_promql::{Engine, EngineOptions, FunctionRegistry, PluginFunction};
 use bellwether_sandbox::{
     Compiler, EmbeddedPlugin, Plugins, PluginsOptions, SandboxedDriver, SettingProblem,
@@ -56,6 +57,7 @@ pub async fn load(
     folder: &Path,
     data_dir: &Path,
     program: Option<PathBuf>,
+    values: Arc<dyn PluginStore>,
     clock: &Clock,
 ) -> anyhow::Result<Plugins> {
     let http = PluginHttpClient::new().context("cannot set up the HTTP client of plugins")?;
@@ -65,6 +67,7 @@ pub async fn load(
         cache: Some(cache_of(data_dir)),
         compiler: program.map(|program| Arc::new(Apart { program }) as Arc<dyn Compiler>),
         http: Arc::new(http),
+        values,
         ..PluginsOptions::new(clock.as_fn())
     };
     Ok(Plugins::load(options).await?)

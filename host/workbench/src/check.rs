@@ -182,7 +182,7 @@ fn foreign_import(import: &str, kind: PluginKind, host: &Surface) -> String {
     let remedy = match kind {
         PluginKind::Driver => "drivers do no I/O: return bytes in output.writes, or write a receiver",
         PluginKind::Detector => "detectors see nothing but their windows",
-        PluginKind::Receiver => "receivers have http and secrets; mail and a store come with a later host",
+        PluginKind::Receiver => "receivers have http, secrets and kv; mail comes with a later host",
     };
     format!("imports {import}, but a {kind} is offered only {}\n  -> {remedy}", offered.join(", "))
 }
@@ -229,8 +229,15 @@ impl Surface {
         resolve.push_group(package("host/")).expect("the embedded interfaces are tested");
         let own =
             resolve.push_group(package(&format!("{kind}/"))).expect("the embedded interfaces are tested");
-        let world = resolve.select_world(&[own], Some(&format!("{kind}-plugin")));
-        Self::of(&resolve, world.expect("the embedded interfaces are tested"))
+        // Of the fuller world of receivers this host has all but mail.
+        let world = match kind {
+            PluginKind::Receiver => "receiver-plugin-full".to_owned(),
+            PluginKind::Driver | PluginKind::Detector => format!("{kind}-plugin"),
+        };
+        let world = resolve.select_world(&[own], Some(&world));
+        let mut surface = Self::of(&resolve, world.expect("the embedded interfaces are tested"));
+        surface.imports.retain(|(interface, _)| interface != "bellwether:host/mail");
+        surface
     }
 }
 

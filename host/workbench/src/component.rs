@@ -123,7 +123,7 @@ impl Facts {
                 "bellwether:host/http" => "send HTTP requests to hosts that the operator grants".to_owned(),
                 "bellwether:host/secrets" => "sign with secrets that it does not see".to_owned(),
                 "bellwether:host/mail" => "send mail (not offered by this host)".to_owned(),
-                "bellwether:host/kv" => "keep a few values (not offered by this host)".to_owned(),
+                "bellwether:host/kv" => "keep a few values".to_owned(),
                 _ if interface.starts_with("wasi:") => {
                     let package = interface.split('/').next().unwrap_or(interface);
                     format!("ask for {package}, which came with its language's runtime")

@@ -25,7 +25,7 @@ const WASI_PACKAGES: [&str; 6] =
 /// The version of WASI that is linked; earlier patch versions are fine.
 const WASI: &str = "0.2";
 /// What receivers may import as well.
-const RECEIVER_IMPORTS: [&str; 2] = ["bellwether:host/http", "bellwether:host/secrets"];
+const RECEIVER_IMPORTS: [&str; 3] = ["bellwether:host/http", "bellwether:host/secrets", "bellwether:host/kv"];
 
 /// An error in words where the file is no component.
 pub(super) fn check_header(wasm: &[u8]) -> Result<(), String> {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bellwether_model::Timestamp;
+use bellwether_model::plugin_store::PluginStore;
 use futures::stream::{self, StreamExt};
 use sha2::{Digest, Sha256};
 use wasmtime::component::{Component, HasSelf, Linker};
@@ -146,6 +147,7 @@ pub(super) struct Loader {
     engine: SandboxEngine,
     limits: Limits,
     http: Arc<dyn HttpClient>,
+    values: Arc<dyn PluginStore>,
     clock: Clock,
     /// Of all plugins.
     memory: Arc<MemoryPool>,
@@ -166,7 +168,7 @@ impl Loader {
     pub(super) fn new(
         engine: SandboxEngine,
         limits: Limits,
-        http: Arc<dyn HttpClient>,
+        (http, values): (Arc<dyn HttpClient>, Arc<dyn PluginStore>),
         clock: Clock,
     ) -> Result<Self, LoadError> {
         let error = |error: wasmtime::Error| LoadError::Engine(format!("{error:#}"));
@@ -187,6 +189,7 @@ impl Loader {
             engine,
             limits,
             http,
+            values,
             clock,
             memory,
             progress,
@@ -194,6 +197,10 @@ impl Loader {
             detector_linker,
             receiver_linker,
         })
+    }
+
+    fn services(&self) -> (Arc<dyn HttpClient>, Arc<dyn PluginStore>) {
+        (Arc::clone(&self.http), Arc::clone(&self.values))
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -269,11 +276,9 @@ impl Loader {
         let Compiled { component, kind, grants } = compiled;
         let usual = self.limits.for_size(size_bytes);
         // What a plugin says of itself before its name is known goes to a log that nobody keeps.
-        let newcomer =
-            PluginContext::new(&candidate.name, usual.clone(), Arc::clone(&self.http), &self.memory);
+        let newcomer = PluginContext::new(&candidate.name, usual.clone(), self.services(), &self.memory);
         let limits = grants.limits(&usual);
-        let context =
-            |name: &str| PluginContext::new(name, limits.clone(), Arc::clone(&self.http), &self.memory);
+        let context = |name: &str| PluginContext::new(name, limits.clone(), self.services(), &self.memory);
         let linking = |error: wasmtime::Error| format!("does not fit this host: {error:#}");
         let (description, guest) = match kind {
             PluginKind::Driver => {
