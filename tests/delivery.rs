@@ -152,7 +152,7 @@ receivers:
         folder.write("slack-url", slack_url.as_bytes());
         let data = tempfile::tempdir().expect("a temporary folder");
         let host = host(folder.origin(), data.path(), Clock::system()).await;
-        let notes = host.config().notes.join("\n");
+        let notes = host.config().problems.join("\n");
         assert!(!notes.contains("slack"), "{notes}");
         host.routing.alerts(vec![alert(&host)]).await.expect("the alert is taken");
 
@@ -195,7 +195,7 @@ receivers:
         let folder = Folder::with(&[("alertmanager.yml", routing)]);
         let data = tempfile::tempdir().expect("a temporary folder");
         let host = host(folder.origin(), data.path(), Clock::system()).await;
-        let notes = host.config().notes.join("\n");
+        let notes = host.config().problems.join("\n");
         assert!(notes.contains("no plugin named pagerduty"), "{notes}");
         let mut inbox = host.inbox.follow();
         host.routing.alerts(vec![alert(&host)]).await.expect("the alert is taken");

@@ -98,7 +98,7 @@ async fn run(command: Command) -> Outcome {
     match command {
         Command::Demo(args) => demo::run(args).await,
         Command::Serve(args) => serve::run(args).await,
-        Command::Check(args) => check::run(&args).await,
+        Command::Check(args) => check::run(args).await,
         Command::Plugin(args) => plugin::run(args).await,
         Command::CompilePlugins(args) => compile_plugins::run(args).await,
         Command::Query(args) => query::run(args).await,

@@ -242,7 +242,8 @@ impl Host {
     }
 
     fn log_notes(&self) {
-        for note in &self.config().notes {
+        let configuration = self.config();
+        for note in configuration.notes.iter().chain(&configuration.problems) {
             warn!("{note}");
         }
     }
@@ -274,7 +275,7 @@ impl Wiring {
             (Arc::new(Journal::default()), Arc::new(Telemetry::default()), Arc::new(Ledger::default()));
         let durable: Arc<dyn DurableState> = Arc::clone(&self.state) as _;
         let inbox = Arc::new(Inbox::new(Arc::clone(&durable)));
-        let natives = NativeReceivers { email: Arc::new(Email::default()), inbox: Arc::clone(&inbox) };
+        let natives = NativeReceivers { email: Arc::new(Email::default()), inbox: Arc::clone(&inbox) as _ };
         let receivers = build_receivers(&mut configuration, &natives, &self.plugins).await?;
         let receivers = Arc::new(ArcSwap::from_pointee(receivers));
         let wake = Arc::new(Notify::new());
@@ -368,17 +369,17 @@ impl Wiring {
     }
 }
 
+/// The receivers of a configuration, which is told what does not work with the plugins that there are.
 async fn build_receivers(
     configuration: &mut Configuration,
     natives: &NativeReceivers,
     plugins: &Plugins,
 ) -> anyhow::Result<ConfiguredReceivers> {
     let templates = config::load_templates(configuration)?;
-    let mut notes = Vec::new();
-    let (alerting, folder) = (&configuration.alerting, &configuration.alerting_folder);
-    let receivers =
-        ConfiguredReceivers::build(alerting, folder, templates, natives, plugins, &mut notes).await;
-    configuration.notes.extend(notes);
-    configuration.notes.extend(plugins::device_problems(plugins, &configuration.devices));
+    let (alerting, folder) = (&configuration.alerting, configuration.alerting_folder());
+    let (receivers, problems) =
+        ConfiguredReceivers::build(alerting, folder, templates, natives, plugins).await;
+    configuration.problems = problems.iter().map(ToString::to_string).collect();
+    configuration.problems.extend(plugins::device_problems(plugins, &configuration.devices));
     Ok(receivers)
 }

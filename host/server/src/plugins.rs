@@ -108,12 +108,6 @@ pub fn engine(plugins: &Plugins, options: EngineOptions) -> Engine {
     Engine::new(options).with_functions(Arc::new(functions))
 }
 
-/// An engine to check expressions with: it knows the plugins' functions, whose guests reach no network.
-pub async fn checking_engine(folder: Option<&Path>, options: EngineOptions) -> anyhow::Result<Engine> {
-    let plugins = load_with(folder, None, &Clock::system(), Arc::new(NoHttp)).await?;
-    Ok(engine(&plugins, options))
-}
-
 /// The plugins of a folder and those of the host, for a look at them: they reach no network.
 pub async fn look(folder: &Path) -> anyhow::Result<Plugins> {
     load_with(Some(folder), None, &Clock::system(), Arc::new(NoHttp)).await

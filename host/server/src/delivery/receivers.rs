@@ -4,16 +4,17 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use bellwether_alerting::config::{Config, ReceiverConfig};
+use bellwether_alerting::config::{Config, Integration, ReceiverConfig};
 use bellwether_model::Timestamp;
 use bellwether_model::receiver::{DeliveryFailure, Notification, Receiver, ReceiverTemplate};
-use bellwether_sandbox::{Plugins, ReceiverPlugin, TemplateText, Unavailable};
+use bellwether_sandbox::{Plugins, ReceiverPlugin, SettingProblem, TemplateText, Unavailable};
 use bellwether_template::alertmanager::Templates;
 use serde_json::{Map, Value};
 use tracing::warn;
 
 use super::email::Email;
-use super::inbox::Inbox;
+use super::inbox::ClosedInbox;
+use super::problem::{IntegrationProblem, Obstacle};
 use super::{files, requests};
 
 /// The kinds of receivers that are no plugins.
@@ -25,15 +26,20 @@ pub struct NativeReceivers {
     /// `email_configs`
     pub email: Arc<Email>,
     /// `inbox_configs`
-    pub inbox: Arc<Inbox>,
+    pub inbox: Arc<dyn Receiver>,
 }
 
 impl NativeReceivers {
+    /// To look at settings with: the inbox keeps nothing.
+    pub fn for_checks() -> Self {
+        Self { email: Arc::default(), inbox: Arc::new(ClosedInbox::default()) }
+    }
+
     /// The native receiver of a kind.
     pub fn find(&self, kind: &str) -> Option<Arc<dyn Receiver>> {
         match kind {
             "email" => Some(Arc::clone(&self.email) as Arc<dyn Receiver>),
-            "inbox" => Some(Arc::clone(&self.inbox) as Arc<dyn Receiver>),
+            "inbox" => Some(Arc::clone(&self.inbox)),
             _ => None,
         }
     }
@@ -73,34 +79,25 @@ pub struct ConfiguredReceivers {
 
 impl ConfiguredReceivers {
     /// Finds who carries each integration, and checks settings and texts. What cannot work is remembered with its
-    /// reason and told in `notes`; it keeps nothing else from working. Paths in settings count from `folder`.
+    /// reason, and told; it keeps nothing else from working. Paths in settings count from `folder`.
     pub async fn build(
         config: &Config,
         folder: &Path,
         templates: Templates,
         natives: &NativeReceivers,
         plugins: &Plugins,
-        notes: &mut Vec<String>,
-    ) -> Self {
-        let mut senders = HashMap::new();
-        let carriers = Carriers { natives, plugins, global: &config.global };
+    ) -> (Self, Vec<IntegrationProblem>) {
+        let (mut senders, mut problems) = (HashMap::new(), Vec::new());
+        let carriers = Carriers { natives, plugins, global: &config.global, folder, templates: &templates };
         for receiver in &config.receivers {
             for (index, integration) in receiver.integrations.iter().enumerate() {
-                let mut settings = integration.settings.clone();
-                let mut found = files::resolve(&mut settings, folder);
-                let sender = carriers.prepare(&integration.kind, settings, &mut found).await;
-                let sender = match sender {
-                    Ok(sender) => sender.checked(&templates).await,
-                    Err(reason) => Err(reason),
-                };
-                found.extend(sender.as_ref().err().cloned());
-                let note = |text| format!("receiver {:?}, line {}: {text}", receiver.name, integration.line);
-                notes.extend(found.into_iter().map(note));
+                let (sender, obstacles) = carriers.prepare(integration).await;
+                problems.extend(obstacles.into_iter().map(|obstacle| obstacle.of(receiver, integration)));
                 let index = u32::try_from(index).unwrap_or(u32::MAX);
                 senders.insert((receiver.name.clone(), index), sender);
             }
         }
-        Self { fallbacks: fallbacks(config), senders, templates }
+        (Self { fallbacks: fallbacks(config), senders, templates }, problems)
     }
 
     /// Who is told what does not get to a receiver, if anybody.
@@ -164,18 +161,18 @@ impl ConfiguredReceivers {
 }
 
 impl Sender {
-    /// Itself, if its texts parse and its receiver agrees to the settings.
-    async fn checked(self, templates: &Templates) -> Result<Self, String> {
+    /// What its texts and its receiver have against the settings.
+    async fn checked(&self, templates: &Templates) -> Vec<Obstacle> {
         let kind = self.receiver.name();
         for template in &self.texts {
-            for text in template.sources() {
-                let checked = templates.check(text);
-                checked.map_err(|error| format!("{kind}_configs: template of {}: {error}", template.name))?;
+            if let Some(error) = template.sources().into_iter().find_map(|text| templates.check(text).err()) {
+                let text = format!("{kind}_configs: template of {}: {error}", template.name);
+                return vec![Obstacle::in_settings(Some(&template.name), text)];
             }
         }
-        let checked = self.receiver.check(&self.config).await;
-        checked.map_err(|problems| format!("{}_configs: {}", self.receiver.name(), problems.join("; ")))?;
-        Ok(self)
+        let problems = self.receiver.check(&self.config).await.err().unwrap_or_default();
+        let obstacle = |problem| Obstacle::in_settings(None, format!("{kind}_configs: {problem}"));
+        problems.into_iter().map(obstacle).collect()
     }
 }
 
@@ -193,16 +190,45 @@ struct Carriers<'a> {
     natives: &'a NativeReceivers,
     plugins: &'a Plugins,
     global: &'a Map<String, Value>,
+    folder: &'a Path,
+    templates: &'a Templates,
 }
 
 impl Carriers<'_> {
-    /// An integration with who carries its messages; `notes` gets what does not work now, and may later.
-    async fn prepare(
+    /// An integration with who carries its messages, or why nobody does; and all that is to be told about it, which may
+    /// be more than what stops it.
+    async fn prepare(&self, integration: &Integration) -> (Result<Sender, String>, Vec<Obstacle>) {
+        let mut settings = integration.settings.clone();
+        let mut told = files::resolve(&mut settings, self.folder);
+        let found = match self.sender(&integration.kind, settings, &mut told).await {
+            Ok(sender) => {
+                let found = sender.checked(self.templates).await;
+                if found.is_empty() {
+                    return (Ok(sender), told);
+                }
+                found
+            }
+            Err(found) => found,
+        };
+        let reason = found.iter().map(|obstacle| obstacle.text.as_str()).collect::<Vec<_>>().join("; ");
+        // That a setting cannot be had from its file is told already, with what to do about it.
+        let in_files: Vec<&str> =
+            told.iter().filter_map(|obstacle| files::setting_in(obstacle.setting.as_deref()?)).collect();
+        let is_told = |obstacle: &Obstacle| {
+            obstacle.setting.as_deref().is_some_and(|setting| in_files.contains(&setting))
+        };
+        let news: Vec<Obstacle> = found.into_iter().filter(|obstacle| !is_told(obstacle)).collect();
+        told.extend(news);
+        (Err(reason), told)
+    }
+
+    /// Who carries messages of such settings; `told` gets what does not work now, and may later.
+    async fn sender(
         &self,
         kind: &str,
         mut settings: Map<String, Value>,
-        notes: &mut Vec<String>,
-    ) -> Result<Sender, String> {
+        told: &mut Vec<Obstacle>,
+    ) -> Result<Sender, Vec<Obstacle>> {
         let http_config = settings.remove("http_config");
         if let Some(receiver) = self.natives.find(kind) {
             let texts = match kind {
@@ -211,26 +237,34 @@ impl Carriers<'_> {
             };
             return Ok(Sender { receiver, config: Value::Object(settings).to_string(), texts });
         }
-        let plugin = self.plugins.receiver(kind).map_err(|unavailable| match unavailable {
-            Unavailable::Unknown { .. } => {
-                format!(
-                    "no plugin named {kind}: its messages cannot be delivered; add {kind}.wasm to the plugin folder"
-                )
-            }
-            other => other.to_string(),
-        })?;
+        let plugin = self.plugins.receiver(kind).map_err(|why| vec![unavailable(kind, &why)])?;
         drop_unknown_globals(&mut settings, &plugin, self.global);
         let configured = plugin.configure(&settings).map_err(|problems| {
-            let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            format!("{kind}_configs: {}", problems.join("; "))
+            let obstacle = |problem: SettingProblem| {
+                Obstacle::in_settings(problem.setting.as_deref(), format!("{kind}_configs: {problem}"))
+            };
+            problems.into_iter().map(obstacle).collect::<Vec<_>>()
         })?;
-        let configured = requests::configured(configured, http_config.as_ref(), notes).await?;
+        let configured = requests::configured(configured, http_config.as_ref(), told).await;
+        let configured = configured.map_err(|obstacle| vec![obstacle])?;
         Ok(Sender {
             config: configured.config().to_owned(),
             texts: configured.texts().to_vec(),
             receiver: Arc::new(configured),
         })
     }
+}
+
+fn unavailable(kind: &str, why: &Unavailable) -> Obstacle {
+    let text = match why {
+        Unavailable::Unknown { .. } => {
+            format!(
+                "no plugin named {kind}: its messages cannot be delivered; add {kind}.wasm to the plugin folder"
+            )
+        }
+        Unavailable::OtherKind { .. } | Unavailable::NotReady { .. } => why.to_string(),
+    };
+    Obstacle::around(None, text)
 }
 
 /// Settings that only `global:` gave, such as Slack's address for bot tokens, are no mistake of the operator where the
