@@ -235,9 +235,14 @@ impl Host {
     /// Receivers with the plugins that there are now.
     async fn rebuild_receivers(&self) -> anyhow::Result<()> {
         let _one_at_a_time = self.reloading.lock().await;
-        let mut configuration = Configuration::clone(&self.config());
+        let former = self.config();
+        let mut configuration = Configuration::clone(&former);
         let receivers = build_receivers(&mut configuration, &self.natives, &self.plugins).await?;
         self.receivers.store(Arc::new(receivers));
+        for news in configuration.problems.iter().filter(|problem| !former.problems.contains(problem)) {
+            warn!("{news}");
+        }
+        self.configuration.store(Arc::new(configuration));
         Ok(())
     }
 
