@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bellwether_alerting::config::{Config, Integration, ReceiverConfig};
 use bellwether_model::Timestamp;
 use bellwether_model::receiver::{DeliveryFailure, Notification, Receiver, ReceiverTemplate};
+use bellwether_model::state::Pauses;
 use bellwether_sandbox::{Plugins, ReceiverPlugin, SettingProblem, TemplateText, Unavailable};
 use bellwether_template::alertmanager::Templates;
 use serde_json::{Map, Value};
@@ -52,6 +54,10 @@ pub struct Sender {
     /// Its settings as JSON. Those of a native receiver have its secrets in them.
     pub config: String,
     texts: Vec<TemplateText>,
+    /// The plugin behind it; none where it is native.
+    plugin: Option<ReceiverPlugin>,
+    /// Its settings as they were written.
+    written: Map<String, Value>,
 }
 
 impl std::fmt::Debug for Sender {
@@ -73,9 +79,13 @@ pub struct Fallback {
 #[derive(Debug)]
 pub struct ConfiguredReceivers {
     fallbacks: HashMap<String, Fallback>,
-    senders: HashMap<(String, u32), Result<Sender, String>>,
+    senders: Senders,
+    pauses: Arc<Pauses>,
     templates: Templates,
 }
+
+/// The longest pause between two messages that a plugin may ask for: a mistake must not silence it for days.
+const MAX_PAUSE: Duration = Duration::from_secs(3600);
 
 impl ConfiguredReceivers {
     /// Finds who carries each integration, and checks settings and texts. What cannot work is remembered with its
@@ -97,7 +107,23 @@ impl ConfiguredReceivers {
                 senders.insert((receiver.name.clone(), index), sender);
             }
         }
-        (Self { fallbacks: fallbacks(config), senders, templates }, problems)
+        let pauses = Arc::new(pauses(&senders));
+        (Self { fallbacks: fallbacks(config), senders, pauses, templates }, problems)
+    }
+
+    /// How long integrations want to be left alone after each message.
+    pub const fn pauses(&self) -> &Arc<Pauses> {
+        &self.pauses
+    }
+
+    /// The integrations that work now and did not before, or may not have: what they consist of is no longer the same.
+    pub fn repaired_since(&self, former: &Self) -> Vec<(String, u32)> {
+        let is_repaired = |key: &(String, u32), sender: &Sender| match former.senders.get(key) {
+            Some(Ok(before)) => !sender.is_same(before),
+            Some(Err(_)) | None => true,
+        };
+        let working = self.senders.iter().filter_map(|(key, sender)| Some((key, sender.as_ref().ok()?)));
+        working.filter(|(key, sender)| is_repaired(key, sender)).map(|(key, _)| key.clone()).collect()
     }
 
     /// Who is told what does not get to a receiver, if anybody.
@@ -109,10 +135,13 @@ impl ConfiguredReceivers {
     #[cfg(test)]
     pub(super) fn of<'a>(receivers: impl IntoIterator<Item = (&'a str, Arc<dyn Receiver>)>) -> Self {
         let sender = |(name, receiver): (&str, Arc<dyn Receiver>)| {
-            ((name.to_owned(), 0), Ok(Sender { receiver, config: "{}".to_owned(), texts: Vec::new() }))
+            let (config, written) = ("{}".to_owned(), Map::new());
+            let sender = Sender { receiver, config, texts: Vec::new(), plugin: None, written };
+            ((name.to_owned(), 0), Ok(sender))
         };
         let senders = receivers.into_iter().map(sender).collect();
-        Self { fallbacks: HashMap::new(), senders, templates: Templates::without_defaults() }
+        let pauses = Arc::new(pauses(&senders));
+        Self { fallbacks: HashMap::new(), senders, pauses, templates: Templates::without_defaults() }
     }
 
     /// The sender of a delivery. One whose integration is gone or of another kind since cannot be sent any more.
@@ -160,7 +189,27 @@ impl ConfiguredReceivers {
     }
 }
 
+/// All integrations, by receiver and index, or why they cannot be used.
+type Senders = HashMap<(String, u32), Result<Sender, String>>;
+
+fn pauses(senders: &Senders) -> Pauses {
+    let pause = |(key, sender): (&(String, u32), &Result<Sender, String>)| {
+        let pause = sender.as_ref().ok()?.receiver.min_interval().min(MAX_PAUSE);
+        (!pause.is_zero()).then(|| (key.clone(), pause))
+    };
+    senders.iter().filter_map(pause).collect()
+}
+
 impl Sender {
+    /// Whether the same code is called with the same settings.
+    fn is_same(&self, other: &Self) -> bool {
+        let same_code = match (&self.plugin, &other.plugin) {
+            (Some(own), Some(other)) => own.is_same(other),
+            (own, other) => own.is_none() && other.is_none(),
+        };
+        same_code && self.written == other.written
+    }
+
     /// What its texts and its receiver have against the settings.
     async fn checked(&self, templates: &Templates) -> Vec<Obstacle> {
         let kind = self.receiver.name();
@@ -229,13 +278,15 @@ impl Carriers<'_> {
         mut settings: Map<String, Value>,
         told: &mut Vec<Obstacle>,
     ) -> Result<Sender, Vec<Obstacle>> {
+        let written = settings.clone();
         let http_config = settings.remove("http_config");
         if let Some(receiver) = self.natives.find(kind) {
             let texts = match kind {
                 "email" => self.natives.email.texts(&settings),
                 _ => texts_of(receiver.as_ref(), &settings),
             };
-            return Ok(Sender { receiver, config: Value::Object(settings).to_string(), texts });
+            let config = Value::Object(settings).to_string();
+            return Ok(Sender { receiver, config, texts, plugin: None, written });
         }
         let plugin = self.plugins.receiver(kind).map_err(|why| vec![unavailable(kind, &why)])?;
         drop_unknown_globals(&mut settings, &plugin, self.global);
@@ -250,6 +301,8 @@ impl Carriers<'_> {
         Ok(Sender {
             config: configured.config().to_owned(),
             texts: configured.texts().to_vec(),
+            plugin: Some(plugin),
+            written,
             receiver: Arc::new(configured),
         })
     }
