@@ -85,6 +85,11 @@ impl ReceiverPlugin {
         &self.info.settings
     }
 
+    /// Whether it is the same version of the same plugin, with the same grants.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.plugin, &other.plugin)
+    }
+
     /// The texts that the host renders for it.
     pub fn templates(&self) -> &[ReceiverTemplate] {
         &self.info.templates
@@ -185,6 +190,11 @@ pub struct ConfiguredReceiver {
 }
 
 impl ConfiguredReceiver {
+    /// The plugin.
+    pub const fn plugin(&self) -> &ReceiverPlugin {
+        &self.plugin
+    }
+
     /// The settings as the plugin gets them, for [`ReceiverCall::config`]: defaults filled in, secrets replaced.
     pub fn config(&self) -> &str {
         &self.config
@@ -203,16 +213,6 @@ impl ConfiguredReceiver {
         access.client = client;
         access.follow_redirects = follow_redirects;
         self
-    }
-
-    /// Whether it wants to be called with the receipt of the earlier message.
-    pub fn updates(&self) -> bool {
-        self.plugin.info.updates
-    }
-
-    /// Shortest pause between two calls.
-    pub fn min_interval(&self) -> Duration {
-        self.plugin.info.min_interval
     }
 
     async fn check_within_budget(&self, config: &str) -> Result<(), Vec<String>> {
@@ -292,6 +292,14 @@ impl Receiver for ConfiguredReceiver {
 
     fn templates(&self) -> &[ReceiverTemplate] {
         self.plugin.templates()
+    }
+
+    fn updates(&self) -> bool {
+        self.plugin.info.updates
+    }
+
+    fn min_interval(&self) -> Duration {
+        self.plugin.info.min_interval
     }
 
     fn check<'a>(&'a self, config: &'a str) -> BoxFuture<'a, Result<(), Vec<String>>> {

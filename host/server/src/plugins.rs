@@ -73,11 +73,11 @@ pub async fn load(
     Ok(Plugins::load(options).await?)
 }
 
-/// Loads plugins for a look at them: they are not kept, and reach no network.
-async fn load_for_a_look(folder: Option<&Path>) -> anyhow::Result<Plugins> {
+/// The plugins of a folder and those of the host, for a look at them: they reach no network.
+pub async fn look(folder: &Path) -> anyhow::Result<Plugins> {
     let options = PluginsOptions {
         embedded: EMBEDDED.to_vec(),
-        folder: folder.map(Path::to_owned),
+        folder: Some(folder.to_owned()),
         ..PluginsOptions::new(Clock::system().as_fn())
     };
     Ok(Plugins::load(options).await?)
@@ -96,17 +96,6 @@ pub fn engine(plugins: &Plugins, options: EngineOptions) -> Engine {
         }
     }
     Engine::new(options).with_functions(Arc::new(functions))
-}
-
-/// An engine to check expressions with: it knows the plugins' functions, whose guests reach no network.
-pub async fn checking_engine(folder: Option<&Path>, options: EngineOptions) -> anyhow::Result<Engine> {
-    let plugins = load_for_a_look(folder).await?;
-    Ok(engine(&plugins, options))
-}
-
-/// The plugins of a folder and those of the host, for a look at them: they reach no network.
-pub async fn look(folder: &Path) -> anyhow::Result<Plugins> {
-    load_for_a_look(Some(folder)).await
 }
 
 /// How devices find their drivers.

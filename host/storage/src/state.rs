@@ -70,17 +70,6 @@ impl SqliteState {
         })
     }
 
-    /// What the last delivery of this group to this integration of a receiver returned, where it returned anything
-    /// and is not older than the week for which delivered messages are kept.
-    pub fn last_receipt(
-        &self,
-        group_key: &str,
-        receiver: &str,
-        integration: u32,
-    ) -> Result<Option<Receipt>, StateError> {
-        self.read("read a receipt", |db| deliveries::last_receipt(db, group_key, receiver, integration))
-    }
-
     /// Messages that were given up, newest first.
     pub fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, StateError> {
         self.read("read dead letters", |db| deliveries::dead_letters(db, limit))
@@ -217,7 +206,7 @@ impl DurableState for SqliteState {
         &self,
         now: Timestamp,
         until: Timestamp,
-        limits: LeaseLimits,
+        limits: LeaseLimits<'_>,
     ) -> Result<Vec<Delivery>, StateError> {
         if self.leases.clock_went_back(now) {
             self.write("make deliveries due", Sync::Later, |db, _| deliveries::make_due(db, now))?;
@@ -237,6 +226,21 @@ impl DurableState for SqliteState {
         })?;
         self.leases.give_back(attempts.iter().map(|attempt| attempt.id.as_str()));
         Ok(dead)
+    }
+
+    fn retry_now(&self, integrations: &[(String, u32)], now: Timestamp) -> Result<(), StateError> {
+        self.write("make deliveries due", Sync::Later, |db, _| {
+            integrations.iter().try_for_each(|integration| deliveries::retry_now(db, integration, now))
+        })
+    }
+
+    fn last_receipt(
+        &self,
+        group_key: &str,
+        receiver: &str,
+        integration: u32,
+    ) -> Result<Option<Receipt>, StateError> {
+        self.read("read a receipt", |db| deliveries::last_receipt(db, group_key, receiver, integration))
     }
 
     fn next_delivery(&self, after: Timestamp) -> Result<Option<Timestamp>, StateError> {

@@ -56,11 +56,12 @@ pub fn setting(name: &str, kind: SettingKind, required: bool, default: Option<&s
 }
 
 /// Sends a request and takes every answer but a 2xx for a failure: 5xx and the network can be retried, 429 waits as long
-/// as the server says, any other answer is final.
+/// as the server says, after 401 and 403 somebody has to put the credentials right, any other answer is final.
 pub fn deliver(request: &http::Request) -> Result<http::Response, Failure> {
     let response = http::send(request).map_err(failure_of_error)?;
     match response.status {
         200..=299 => Ok(response),
+        401 | 403 => Err(Failure::Misconfigured(describe_response(&response))),
         429 => Err(Failure::RateLimited(retry_after_ms(&response))),
         500.. => Err(Failure::Retryable(describe_response(&response))),
         _ => Err(Failure::Permanent(describe_response(&response))),

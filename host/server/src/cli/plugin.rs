@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use bellwether_workbench::{Built, Project};
 use clap::{Args, Subcommand};
 
+pub(super) use self::folder::FolderArgs;
 use super::{Outcome, print_lines};
 
 /// Arguments of `bellwether plugin`.

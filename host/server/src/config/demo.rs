@@ -1,6 +1,5 @@
 //! The configuration of `bellwether demo`, part of the binary; the same files stand under `examples/demo`.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use bellwether_alerting::config::Config as AlertingConfig;
@@ -33,13 +32,14 @@ pub(super) fn configuration(now: Timestamp) -> Result<Configuration, ConfigError
         rule_files,
         scrapes: Vec::new(),
         alerting,
-        alerting_folder: PathBuf::new(),
+        alerting_file: ROUTING.0.into(),
         devices,
         plugin_dir: None,
         promql: PromqlSettings::default(),
         retention: RETENTION,
         history_retention: RETENTION,
         notes: Vec::new(),
+        problems: Vec::new(),
         files: vec![file(RULES), file(ROUTING)],
         prometheus_yaml: String::new(),
     })

@@ -17,7 +17,7 @@ use crate::plugins;
 
 /// Which folder.
 #[derive(Debug, Args)]
-struct FolderArgs {
+pub(in crate::cli) struct FolderArgs {
     /// Folder of drop-in plugins
     #[arg(long, value_name = "DIR", default_value = DEFAULT_PLUGINS)]
     plugins: PathBuf,
@@ -115,11 +115,16 @@ pub(super) async fn switch(args: &OneArgs, enabled: bool) -> Outcome {
 }
 
 impl FolderArgs {
-    async fn load(&self) -> anyhow::Result<Plugins> {
+    /// The folder, which is there unless it is the usual one.
+    pub(in crate::cli) fn path(&self) -> anyhow::Result<&Path> {
         if !self.plugins.is_dir() && self.plugins != Path::new(DEFAULT_PLUGINS) {
             bail!("there is no folder {}; name it with --plugins", self.plugins.display());
         }
-        plugins::look(&self.plugins).await
+        Ok(&self.plugins)
+    }
+
+    async fn load(&self) -> anyhow::Result<Plugins> {
+        plugins::look(self.path()?).await
     }
 }
 
