@@ -22,6 +22,7 @@ mod crash;
 mod detector;
 mod driver;
 pub mod egress;
+mod encoding;
 mod engine;
 mod host_functions;
 mod http;
@@ -35,6 +36,7 @@ mod redirects;
 mod registry;
 mod secrets;
 mod settings;
+mod speech;
 mod store;
 mod wasi;
 
