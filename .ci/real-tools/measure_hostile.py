@@ -3,7 +3,8 @@ seen, and whether a board that is well loses a line. First without hostile plugi
 
 The jitter is taken from outside: from the second that the rule is due until its result is in the answer of a query. That
 counts evaluating, storing and answering too, and what this program itself is late; the longest time between two of its
-own looks stands beside it. Lines are counted one by one, in what was stored.
+own looks stands beside it. Lines are counted one by one, in what was stored. Arguments name some of the deeds, to find
+out which of them it is.
 """
 
 import http.client
@@ -84,35 +85,40 @@ class Querier:
         return json.load(self.connection.getresponse())["data"]["result"]
 
 
+def chosen(deeds):
+    """Those that the arguments name, or all."""
+    return [deed for deed in deeds if not sys.argv[1:] or deed in sys.argv[1:]]
+
+
 def device(name, driver, board):
     return f"  - {{id: {name}, platform: test, driver: {driver}, transport: {{tcp: {{connect: '{board.address}'}}}}}}\n"
 
 
 def write_files(folder, control, hostile, silent):
-    """The configuration; `hostile` maps names of boards to (driver, board)."""
+    """The configuration; `hostile` maps names of boards to (driver, board), and is none without hostile plugins."""
     devices = device("control", "jsonl", control)
-    devices += "".join(device(name, driver, board) for name, (driver, board) in hostile.items())
+    devices += "".join(device(name, driver, board) for name, (driver, board) in (hostile or {}).items())
     (folder / "bellwether.yaml").write_text(f"plugins: {{dir: plugins}}\ndevices:\n{devices}")
-    rules = "groups:\n  - {name: control, interval: 1s, rules: [{record: control_beat, expr: count(control_line)}]}\n"
+    rules = "groups:\n  - {name: control, interval: 1s, rules: [{record: control_beat, expr: count(device_uptime_seconds)}]}\n"
     plugins = folder / "plugins"
     plugins.mkdir()
-    if hostile:
+    if hostile is not None:
         for guest in GUESTS.glob("*.wasm"):
             (plugins / f"hostile-{guest.name}").write_bytes(guest.read_bytes())
         hosts = f'hosts = ["https://api.example", "{silent}"]'
         (plugins / "hostile-receiver.toml").write_text(f"[grants]\n{hosts}\n[grants.secrets.token]\n{hosts}\n")
         rules += "  - name: hostile\n    interval: 1s\n    rules:\n"
-        for function in FUNCTIONS:
-            rules += f"      - {{record: of_{function}, expr: 'hostile_{function}(control_line[1m])'}}\n"
-        rules += "      - {alert: Flaps, expr: 'time() % 4 < 2', labels: {second: '{{ $value }}'}}\n"
+        for function in chosen(FUNCTIONS):
+            rules += f"      - {{record: of_{function}, expr: 'hostile_{function}(device_uptime_seconds[1m])'}}\n"
+        rules += "      - {alert: Flaps, expr: 'vector(time() % 4 < bool 2) > 0', labels: {second: '{{ $value }}'}}\n"
     (folder / "rules.yml").write_text(rules)
-    (folder / "alertmanager.yml").write_text(routing(silent) if hostile else "route: {receiver: none}\nreceivers: [{name: none}]\n")
+    (folder / "alertmanager.yml").write_text(routing(silent) if hostile is not None else "route: {receiver: none}\nreceivers: [{name: none}]\n")
 
 
 def routing(silent):
-    routes = "".join(f"    - {{receiver: {name}, continue: true}}\n" for name in RECEIVERS)
+    routes = "".join(f"    - {{receiver: {name}, continue: true}}\n" for name in chosen(RECEIVERS))
     receivers = "".join(
-        f"  - {{name: {name}, hostile-receiver_configs: [{{target: '{silent}', token: hunter22}}]}}\n" for name in RECEIVERS)
+        f"  - {{name: {name}, hostile-receiver_configs: [{{target: '{silent}', token: hunter22}}]}}\n" for name in chosen(RECEIVERS))
     times = "group_wait: 0s, group_interval: 1s, repeat_interval: 1s"
     head = "".join(f"  {part.strip()}\n" for part in times.split(","))
     return f"route:\n  receiver: none\n{head}  routes:\n{routes}receivers:\n  - name: none\n{receivers}"
@@ -120,10 +126,10 @@ def routing(silent):
 
 def run(with_hostile):
     silent = socket.create_server(("127.0.0.1", 0))
-    control = Board(lambda number: json.dumps({"control_line": number}), LINES_A_SECOND)
-    hostile = {}
+    control = Board(lambda number: json.dumps({"uptime": number}), LINES_A_SECOND)
+    hostile = {} if with_hostile else None
     if with_hostile:
-        for deed in BOARD_DEEDS + WASI_DEEDS:
+        for deed in chosen(BOARD_DEEDS + WASI_DEEDS):
             driver = "hostile-wasi" if deed in WASI_DEEDS else "hostile-driver"
             hostile[deed.replace(":", "-")] = (driver, Board(lambda _, deed=deed: deed, 1))
     with Folder() as folder:
@@ -138,7 +144,7 @@ def run(with_hostile):
             time.sleep(1)
             lost = lines_lost(query, control.sent)
             memory, crashes = server.resident_mib(), server.log_text().count("plugin crashed")
-        for _, board in hostile.values():
+        for _, board in (hostile or {}).values():
             board.stop()
     silent.close()
     percentiles = statistics.quantiles(lateness, n=100, method="inclusive")
@@ -179,7 +185,7 @@ def newest(query):
 
 
 def lines_lost(query, sent):
-    found = query(f'control_line{{device_id="control"}}[{SECONDS + 300}s]')
+    found = query(f'device_uptime_seconds{{device_id="control"}}[{SECONDS + 300}s]')
     if len(found) != 1:
         raise Failed(f"the control board has {len(found)} series")
     stored = {int(float(value)) for _, value in found[0]["values"]}
@@ -187,6 +193,9 @@ def lines_lost(query, sent):
 
 
 def main():
+    unknown = set(sys.argv[1:]) - {*BOARD_DEEDS, *WASI_DEEDS, *FUNCTIONS, *RECEIVERS}
+    if unknown:
+        raise SystemExit(f"no such deed: {', '.join(unknown)}")
     columns = [run(with_hostile) for with_hostile in (False, True)]
     print("| neighbours | without hostile plugins | with all of them |\n|---|---|---|")
     for row in columns[0]:
