@@ -60,8 +60,15 @@ fn run(seed: u64, count: u64) -> Result<String, String> {
                 return Err(named("panicked".into()));
             }
         }
-        Ok(trial.summary())
+        Ok(format!("{}{}", trial.summary(), peak_memory()))
     })
+}
+
+/// The most that this process had, where the system says so.
+fn peak_memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    peak.map(|size| format!("; memory at most {}", size.trim())).unwrap_or_default()
 }
 
 fn dist() -> PathBuf {

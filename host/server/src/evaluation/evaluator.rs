@@ -52,7 +52,7 @@ impl Evaluator for EngineEvaluator {
         let answer = self.engine.load().instant_in(tick, query, self.samples.as_ref(), limits);
         let answer = answer.map_err(|error| match error {
             EvalError::Cancelled => "query timed out in expression evaluation".to_owned(),
-            error => error.to_string(),
+            error => with_cause(&error),
         });
         answer.and_then(into_vector).map_err(RuleError::Query)
     }
@@ -63,6 +63,11 @@ impl Evaluator for EngineEvaluator {
         // Templates know numbers only; a native histogram counts as 0, as in Prometheus.
         Ok(vector.into_iter().map(|sample| (sample.labels, sample.value.as_float().unwrap_or(0.0))).collect())
     }
+}
+
+/// What a plugin's function says of its failure is the cause behind the error.
+fn with_cause(error: &EvalError) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
 /// A scalar counts as one sample without labels, as in Prometheus.
