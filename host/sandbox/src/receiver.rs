@@ -26,7 +26,11 @@ use crate::limits::RECEIPT_BYTES;
 use crate::outbound::Access;
 use crate::secrets::{Found, Secrets};
 use crate::settings::{self, SettingInfo, SettingProblem};
+use crate::speech::plain;
 use crate::store::{self, HostState, Purpose};
+
+/// Problems that are told of one integration's settings.
+const MAX_PROBLEMS: usize = 100;
 
 /// What the operator granted to a receiver plugin.
 #[derive(Debug, Clone, Default)]
@@ -227,9 +231,10 @@ impl ConfiguredReceiver {
             Ok(Ok(())) => Ok(()),
             Ok(Err(problems)) => {
                 let text = |problem: crate::bindings::host::types::Problem| {
-                    SettingProblem { setting: problem.setting, message: problem.message }.to_string()
+                    let problem = SettingProblem { setting: problem.setting, message: problem.message };
+                    plain(&problem.to_string())
                 };
-                Err(problems.into_iter().map(text).collect())
+                Err(problems.into_iter().take(MAX_PROBLEMS).map(text).collect())
             }
             Err(stop) => {
                 let crash = store::explain(&store, "check", limits, stop);
@@ -253,13 +258,10 @@ impl ConfiguredReceiver {
             bindings.bellwether_receiver_receiver().call_notify(&mut store, &config, &notification).await
         });
         let crash = match notified.await {
-            Ok(Ok(receipt)) if receipt.id.len() <= RECEIPT_BYTES => {
-                return Ok(Receipt { id: receipt.id, url: receipt.url });
-            }
-            Ok(Ok(receipt)) => {
-                let text = format!("a receipt of {} bytes", receipt.id.len());
-                context.bad_answer("notify", &subject, text)
-            }
+            Ok(Ok(receipt)) => match receipt.id.len() + receipt.url.as_ref().map_or(0, String::len) {
+                ..=RECEIPT_BYTES => return Ok(Receipt { id: receipt.id, url: receipt.url }),
+                bytes => context.bad_answer("notify", &subject, format!("a receipt of {bytes} bytes")),
+            },
             Ok(Err(refused)) => return Err(failure(refused)),
             Err(stop) => store::explain(&store, "notify", limits, stop),
         };
@@ -313,12 +315,12 @@ impl Receiver for ConfiguredReceiver {
 
 fn failure(failure: wit::Failure) -> DeliveryFailure {
     match failure {
-        wit::Failure::Retryable(why) => DeliveryFailure::Retryable(why),
+        wit::Failure::Retryable(why) => DeliveryFailure::Retryable(plain(&why)),
         wit::Failure::RateLimited(millis) => {
             DeliveryFailure::RateLimited(Duration::from_millis(u64::from(millis)))
         }
-        wit::Failure::Permanent(why) => DeliveryFailure::Permanent(why),
-        wit::Failure::Misconfigured(why) => DeliveryFailure::Misconfigured(why),
+        wit::Failure::Permanent(why) => DeliveryFailure::Permanent(plain(&why)),
+        wit::Failure::Misconfigured(why) => DeliveryFailure::Misconfigured(plain(&why)),
         wit::Failure::PreviousLost => DeliveryFailure::PreviousLost,
     }
 }

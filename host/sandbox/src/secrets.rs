@@ -12,6 +12,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::egress::{self, Origin, OriginPattern};
+use crate::encoding::{json_escaped, percent_encoded};
 use crate::settings::{self, SettingProblem};
 
 /// What all placeholders begin with.
@@ -38,6 +39,8 @@ pub(crate) struct Secret {
     setting: String,
     placeholder: String,
     value: String,
+    /// The value in all the ways in which the host itself writes it into requests: a response may repeat any of them.
+    spellings: Vec<String>,
     bound: Bound,
     file: Option<PathBuf>,
 }
@@ -83,6 +86,7 @@ impl Secret {
         if let (Some(own), Bound::OwnUrl(_)) = (origin_of(&value), &self.bound) {
             self.bound = Bound::OwnUrl(own);
         }
+        self.spellings = spellings(&value);
         self.value = value;
     }
 
@@ -93,6 +97,17 @@ impl Secret {
             Bound::Anywhere => true,
         }
     }
+}
+
+/// None of a value that is so short that it would be found everywhere.
+fn spellings(value: &str) -> Vec<String> {
+    let value = value.trim_end_matches('/');
+    if value.len() < MIN_MASKED_BYTES {
+        return Vec::new();
+    }
+    let mut spellings = vec![value.to_owned(), percent_encoded(value), json_escaped(value)];
+    spellings.dedup();
+    spellings
 }
 
 /// The origin of a secret that is a whole URL.
@@ -113,9 +128,14 @@ impl Secrets {
             (None, Some(origins)) => Bound::Origins(origins),
             (None, None) => Bound::Anywhere,
         };
-        let (setting, value) = (found.setting.to_owned(), found.value.to_owned());
-        let file = found.file.map(Path::to_owned);
-        self.0.push(Secret { setting, placeholder: placeholder.clone(), value, bound, file });
+        self.0.push(Secret {
+            setting: found.setting.to_owned(),
+            placeholder: placeholder.clone(),
+            value: found.value.to_owned(),
+            spellings: spellings(found.value),
+            bound,
+            file: found.file.map(Path::to_owned),
+        });
         placeholder
     }
 
@@ -148,19 +168,16 @@ impl Secrets {
 
     /// The text without any secret in it.
     pub(crate) fn mask(&self, text: &str) -> String {
-        self.masked_values().fold(text.to_owned(), |text, value| text.replace(value, MASK))
+        self.spellings().fold(text.to_owned(), |text, value| text.replace(value, MASK))
     }
 
     /// The bytes without any secret in them.
     pub(crate) fn mask_bytes(&self, bytes: &[u8]) -> Vec<u8> {
-        mask_secrets(bytes, self.masked_values())
+        mask_secrets(bytes, self.spellings())
     }
 
-    fn masked_values(&self) -> impl Iterator<Item = &str> {
-        self.0
-            .iter()
-            .map(|secret| secret.value.trim_end_matches('/'))
-            .filter(|value| value.len() >= MIN_MASKED_BYTES)
+    fn spellings(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().flat_map(|secret| secret.spellings.iter().map(String::as_str))
     }
 }
 
@@ -214,6 +231,8 @@ mod tests {
             "cannot reach [secret]/: refused"
         );
         assert_eq!(secrets.mask_bytes(b"\xffhttps://hooks.example/T1"), b"\xff[secret]");
+        secrets.hold(&found("password", "a/b\"c d"), None);
+        assert_eq!(secrets.mask("no a%2Fb%22c%20d in a/b\\\"c d"), "no [secret] in [secret]");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// The packages, in the workspace under `plugins`, and the names of their files. Hostile ones are test guests.
-const PLUGINS: [Plugin; 8] = [
+const PLUGINS: [Plugin; 9] = [
     plugin("bellwether-driver-jsonl", None, "jsonl"),
     plugin("bellwether-driver-kv", None, "kv"),
     plugin("bellwether-detector-zscore", None, "zscore"),
@@ -19,6 +19,7 @@ const PLUGINS: [Plugin; 8] = [
     plugin("bellwether-hostile", Some("driver"), "hostile/driver"),
     plugin("bellwether-hostile", Some("detector"), "hostile/detector"),
     plugin("bellwether-hostile", Some("receiver"), "hostile/receiver"),
+    plugin("bellwether-hostile", Some("wasi"), "hostile/wasi"),
 ];
 
 #[derive(Clone, Copy)]

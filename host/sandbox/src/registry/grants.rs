@@ -88,6 +88,7 @@ impl Grants {
         let in_file = |problem: String| format!("{}: {problem}", path.display());
         let text = match fs::metadata(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
+            Ok(metadata) if !metadata.is_file() => return Err(in_file("is no file".into())),
             Ok(metadata) if metadata.len() > MAX_FILE_BYTES => return Err(in_file("is too long".into())),
             _ => fs::read_to_string(path).map_err(|error| in_file(error.to_string()))?,
         };

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -29,6 +30,7 @@ use crate::http::HttpClient;
 use crate::limits::Limits;
 use crate::memory::MemoryPool;
 use crate::receiver::{ReceiverGrants, ReceiverPlugin};
+use crate::speech::plain;
 use crate::store::HostState;
 
 /// Files of the folder that are looked at.
@@ -233,7 +235,7 @@ impl Loader {
             Ok(compiled) => {
                 let described = self.describe(&candidate, compiled, fingerprint.size_bytes).await;
                 loading.reached(LoadStage::Described);
-                described.unwrap_or_else(Outcome::Broken)
+                described.unwrap_or_else(|reason| Outcome::Broken(plain(&reason)))
             }
             Err(reason) => Outcome::Broken(reason),
         };
@@ -321,11 +323,19 @@ fn read(place: &Place, limit_bytes: u64) -> Result<Vec<u8>, String> {
         Place::Embedded(wasm) => return Ok(wasm.to_vec()),
         Place::File { wasm, .. } => wasm,
     };
-    let length = fs::metadata(path).map_err(|error| format!("cannot be read: {error}"))?.len();
-    if length > limit_bytes {
-        return Err(format!("has {length} bytes, limit {limit_bytes}"));
+    let cannot = |error: io::Error| format!("cannot be read: {error}");
+    let metadata = fs::metadata(path).map_err(cannot)?;
+    // A pipe or a device may have no end.
+    if !metadata.is_file() {
+        return Err("is no file".into());
     }
-    fs::read(path).map_err(|error| format!("cannot be read: {error}"))
+    if metadata.len() > limit_bytes {
+        return Err(format!("has {} bytes, limit {limit_bytes}", metadata.len()));
+    }
+    let mut wasm = Vec::new();
+    // It may be growing.
+    fs::File::open(path).and_then(|file| file.take(limit_bytes).read_to_end(&mut wasm)).map_err(cannot)?;
+    Ok(wasm)
 }
 
 fn compile(
