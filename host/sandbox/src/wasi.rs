@@ -291,7 +291,7 @@ impl AsyncWrite for Printed {
 mod tests {
     use super::*;
     use crate::memory::MemoryPool;
-    use crate::{Limits, NoHttp};
+    use crate::{Limits, MemoryValues, NoHttp};
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_248_000_000);
 
@@ -311,7 +311,8 @@ mod tests {
 
     #[test]
     fn what_is_printed_becomes_lines_and_last_words() {
-        let plugin = PluginContext::new("p", Limits::default(), Arc::new(NoHttp), &MemoryPool::of_machine());
+        let services = (Arc::new(NoHttp) as _, Arc::new(MemoryValues::default()) as _);
+        let plugin = PluginContext::new("p", Limits::default(), services, &MemoryPool::of_machine());
         let errors = Printed::new(Arc::clone(&plugin), "board", LogLevel::Warn);
         errors.print(b"starting\npanic: runtime error: ");
         errors.print(b"index out of range\n\n");

@@ -10,9 +10,9 @@ use wit_component::DecodedWasm;
 use wit_parser::{Resolve, WorldId, WorldItem};
 
 use crate::component::{Facts, Layer};
-use crate::embedded::WIT;
 use crate::error::WorkbenchError;
 use crate::guest::Loaded;
+use crate::interfaces::{HOST, packages};
 use crate::project::KINDS;
 
 /// The version of the interfaces that the host speaks; later patches are fine.
@@ -216,19 +216,7 @@ impl Surface {
 
     /// The world that the host has for a kind, out of the interfaces in this program.
     fn of_host(kind: PluginKind) -> Self {
-        let mut resolve = Resolve::default();
-        let package = |folder: &str| {
-            let mut map = wit_parser::SourceMap::default();
-            for (path, bytes) in
-                WIT.iter().filter(|(path, _)| path.starts_with(folder) && path.ends_with(".wit"))
-            {
-                map.push_str(path, String::from_utf8_lossy(bytes));
-            }
-            map.parse().map_err(|(_, error)| error).expect("the embedded interfaces are tested")
-        };
-        resolve.push_group(package("host/")).expect("the embedded interfaces are tested");
-        let own =
-            resolve.push_group(package(&format!("{kind}/"))).expect("the embedded interfaces are tested");
+        let (resolve, [_, own]) = packages([HOST, &kind.to_string()]);
         // Of the fuller world of receivers this host has all but mail.
         let world = match kind {
             PluginKind::Receiver => "receiver-plugin-full".to_owned(),

@@ -3,6 +3,7 @@
 
 mod requests;
 mod theft;
+mod values;
 
 use bellwether_plugin_sdk::receiver::{
     About, Failure, Info, Notification, Problem, Receipt, Receiver, Setting, SettingKind, setting,
@@ -65,7 +66,9 @@ impl Receiver for Hostile {
             "pause" => return Err(Failure::RateLimited(u32::MAX)),
             "lost" => return Err(Failure::PreviousLost),
             deed => {
-                let done = requests::perform(deed, config).or_else(|| theft::perform(deed, config));
+                let done = requests::perform(deed, config)
+                    .or_else(|| theft::perform(deed, config))
+                    .or_else(|| values::perform(deed));
                 return done.unwrap_or_else(|| requests::call(config)).map(receipt);
             }
         }

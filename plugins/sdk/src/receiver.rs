@@ -6,7 +6,14 @@ mod bindings {
     #![allow(missing_docs, unused_qualifications, clippy::all, reason = "generated")]
     wit_bindgen::generate!({
         path: ["../../wit/host", "../../wit/receiver"],
-        world: "bellwether:receiver/receiver-plugin",
+        inline: "
+            package bellwether:sdk@0.1.0;
+            world receiver-plugin {
+              include bellwether:receiver/receiver-plugin@0.1.0;
+              import bellwether:host/kv@0.1.0;
+            }
+        ",
+        world: "bellwether:sdk/receiver-plugin",
         generate_all,
         pub_export_macro: true,
         export_macro_name: "export_receiver_world",
@@ -20,7 +27,7 @@ pub use bindings::{export_receiver_world, exports};
 use bindings::exports::bellwether::receiver::receiver as wit;
 
 pub use bindings::bellwether::host::types::{About, Label, Problem, Setting, SettingKind};
-pub use bindings::bellwether::host::{http, log, secrets};
+pub use bindings::bellwether::host::{http, kv, log, secrets};
 pub use wit::{Alert, Failure, Info, Notification, Purpose, Receipt, Status, Template};
 
 /// Longest pause that a server can ask for; longer ones are cut to it.

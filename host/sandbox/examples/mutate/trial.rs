@@ -90,8 +90,8 @@ impl Trial {
         let Some(status) = self.plugins.status().into_iter().find(|plugin| plugin.name == name) else {
             return Err(format!("{name:?} is not listed"));
         };
-        self.calls += status.calls;
-        self.crashed += status.crashed_calls;
+        self.calls += status.usage.calls;
+        self.crashed += status.usage.crashed_calls;
         not_the_host(&status)
     }
 }

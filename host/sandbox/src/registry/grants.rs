@@ -251,7 +251,7 @@ mod tests {
             ("[grants]\nhost = []", "unknown field `host`"),
             ("[grants]\nhosts = [\"example.com\"]", "it has no scheme"),
             ("[limits]\nmemory = \"lots\"", "write a size such as 32MiB"),
-            ("[limits]\nmemory = \"9GiB\"", "below 4GiB"),
+            ("[limits]\nmemory = \"9GiB\"", "of at most 4096 MiB"),
         ] {
             let error = Grants::parse(text).unwrap_err();
             assert!(error.contains(problem), "{error}");

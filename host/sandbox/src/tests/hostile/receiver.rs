@@ -114,3 +114,16 @@ async fn who_never_answers_is_waited_for_until_the_call_must_be_over() {
     }
     assert!(began.elapsed() < Duration::from_secs(31), "those that wait for their turn too");
 }
+
+#[tokio::test]
+async fn values_are_kept_from_call_to_call_within_the_quota() {
+    let http = Recorder::answering(200, &[], "");
+    let (plugins, _folder) = hostile(http, Limits { receiver: slow(), ..Limits::default() }).await;
+    assert_eq!(notify(&plugins, "count").await.unwrap().id, "1");
+    assert_eq!(notify(&plugins, "count").await.unwrap().id, "2", "of another instance");
+    assert_eq!(notify(&plugins, "hoard-values").await.unwrap().id, "63", "64 KiB, less what is there");
+    for (deed, words) in [("giant-value", "full"), ("giant-key", "keys have 256 bytes at most")] {
+        assert_eq!(notify(&plugins, deed).await, Err(DeliveryFailure::Permanent(words.into())));
+    }
+    assert_eq!(notify(&plugins, "count").await.unwrap().id, "3", "what was kept is still there");
+}
