@@ -9,6 +9,7 @@ pub mod grants;
 mod inspect;
 mod load;
 mod loaded;
+pub mod lock;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -34,6 +35,7 @@ use crate::settings::SettingInfo;
 
 use load::{Candidate, Key, Loader, Stamp};
 use loaded::Loaded;
+use lock::Lock;
 
 /// How long a new version is watched.
 const TRIAL: Duration = Duration::from_secs(60);
@@ -58,6 +60,8 @@ pub struct PluginsOptions {
     pub embedded: Vec<EmbeddedPlugin>,
     /// The folder of further plugins; it may be missing.
     pub folder: Option<PathBuf>,
+    /// Whether only those are loaded that the folder's lock lets through, where it has one.
+    pub honour_lock: bool,
     /// The folder of compiled code, made with mode 0700; none compiles at each start.
     pub cache: Option<PathBuf>,
     /// Limits of plugins whose file of grants says nothing else.
@@ -70,10 +74,11 @@ pub struct PluginsOptions {
 
 impl fmt::Debug for PluginsOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { embedded, folder, cache, limits, http, .. } = self;
+        let Self { embedded, folder, honour_lock, cache, limits, http, .. } = self;
         f.debug_struct("PluginsOptions")
             .field("embedded", &embedded.len())
             .field("folder", folder)
+            .field("honour_lock", honour_lock)
             .field("cache", cache)
             .field("limits", limits)
             .field("http", http)
@@ -87,6 +92,7 @@ impl PluginsOptions {
         Self {
             embedded: Vec::new(),
             folder: None,
+            honour_lock: true,
             cache: None,
             limits: Limits::default(),
             http: Arc::new(NoHttp),
@@ -285,6 +291,7 @@ pub struct Plugins(Arc<Shared>);
 struct Shared {
     loader: Loader,
     folder: Option<PathBuf>,
+    honour_lock: bool,
     entries: RwLock<BTreeMap<Key, Entry>>,
     /// One rescan at a time.
     rescan: tokio::sync::Mutex<()>,
@@ -303,6 +310,17 @@ struct Entry {
 impl Entry {
     const fn new(stamp: Stamp, loaded: Arc<Loaded>) -> Self {
         Self { stamp, loaded, previous: None, rejected_update: None }
+    }
+
+    fn status(&self) -> PluginStatus {
+        PluginStatus { rejected_update: self.rejected_update.clone(), ..self.loaded.status() }
+    }
+
+    /// Whether a stamp has nothing new but a lock that lets through what is loaded, as the one before it did.
+    fn goes_on_under(&self, stamp: &Stamp) -> bool {
+        let sha256 = &self.loaded.fingerprint.sha256;
+        let was_refused = self.rejected_update.is_some() || self.stamp.refusal(sha256).is_some();
+        self.stamp.is_of_same_files(stamp) && !was_refused && stamp.refusal(sha256).is_none()
     }
 
     /// Puts the version before it back where the new one crashes soon and for many.
@@ -350,6 +368,7 @@ impl Plugins {
         let plugins = Self(Arc::new(Shared {
             loader,
             folder: options.folder,
+            honour_lock: options.honour_lock,
             entries: RwLock::new(loaded.into_iter().map(entry).collect()),
             rescan: tokio::sync::Mutex::new(()),
         }));
@@ -365,7 +384,8 @@ impl Plugins {
             return Vec::new();
         };
         let _one_at_a_time = self.0.rescan.lock().await;
-        let found = load::files_in(folder);
+        let lock = if self.0.honour_lock { Lock::read(folder) } else { Ok(None) };
+        let found = load::files_in(folder, &lock);
         let mut changes = self.forget_missing(&found);
         let changed: Vec<Candidate> = found.into_iter().filter(|candidate| self.is_news(candidate)).collect();
         for (stamp, loaded) in self.0.loader.load_all(changed).await {
@@ -411,11 +431,16 @@ impl Plugins {
 
     /// All plugins with their states, sorted by name.
     pub fn status(&self) -> Vec<PluginStatus> {
-        let status = |entry: Entry| {
-            let rejected_update = entry.rejected_update;
-            PluginStatus { rejected_update, ..entry.loaded.status() }
-        };
-        self.visible().into_values().map(status).collect()
+        let named = |(name, entry): (String, Entry)| PluginStatus { name, ..entry.status() };
+        self.visible().into_iter().map(named).collect()
+    }
+
+    /// What came of each file of the folder, sorted by file: also of those whose name another plugin has, which
+    /// [`Plugins::status`] does not show.
+    pub fn files(&self) -> Vec<PluginStatus> {
+        let entries = self.read();
+        let files = entries.iter().filter(|(key, _)| matches!(key, Key::File(_)));
+        files.map(|(_, entry)| entry.status()).collect()
     }
 
     /// Forgets the crashes of a plugin for one subject, or for all: the operator has removed the cause. Returns whether
@@ -433,15 +458,24 @@ impl Plugins {
         Ok(entry.loaded)
     }
 
-    /// One entry for each name: a usable one before a broken one, a file before what is built in.
+    /// One entry for each name: a usable one before a broken one, a file before what is built in. One that is switched off
+    /// takes no other's name: where there is another, it is called as its file is.
     fn visible(&self) -> BTreeMap<String, Entry> {
         let mut visible: BTreeMap<String, Entry> = BTreeMap::new();
+        let entries = self.read();
+        let (off, on): (Vec<&Entry>, Vec<&Entry>) = entries.values().partition(|entry| entry.loaded.is_off());
         // Files sort after what is built in, and so take its place.
-        for entry in self.read().values() {
-            let name = entry.loaded.name.clone();
+        for entry in on {
+            let name = &entry.loaded.name;
             let better =
-                visible.get(&name).is_none_or(|old| entry.loaded.is_usable() || !old.loaded.is_usable());
+                visible.get(name).is_none_or(|old| entry.loaded.is_usable() || !old.loaded.is_usable());
             if better {
+                visible.insert(name.clone(), entry.clone());
+            }
+        }
+        for entry in off {
+            let names = [entry.loaded.name.clone(), entry.stamp.key.name()];
+            if let Some(name) = names.into_iter().find(|name| !visible.contains_key(name)) {
                 visible.insert(name, entry.clone());
             }
         }
@@ -449,7 +483,8 @@ impl Plugins {
     }
 
     fn is_news(&self, candidate: &Candidate) -> bool {
-        self.read().get(candidate.key()).is_none_or(|entry| entry.stamp != candidate.stamp)
+        let stamp = &candidate.stamp;
+        self.read().get(&stamp.key).is_none_or(|entry| entry.stamp != *stamp && !entry.goes_on_under(stamp))
     }
 
     fn forget_missing(&self, found: &[Candidate]) -> Vec<PluginChange> {
@@ -466,7 +501,8 @@ impl Plugins {
     }
 
     /// A plugin that was loaded takes the place of the version before it, unless that one can be used and it is broken, or
-    /// other code that asks for more than was granted. Where only the grants are others, the operator wants it so.
+    /// other code that asks for more than was granted. Where only the grants or the lock are others, the operator wants it
+    /// so.
     fn take(&self, stamp: Stamp, loaded: Loaded) -> PluginChange {
         let mut entries = self.write();
         let key = stamp.key.clone();
@@ -474,6 +510,8 @@ impl Plugins {
         let is_other_code =
             former.as_ref().is_some_and(|entry| entry.loaded.fingerprint.sha256 != loaded.fingerprint.sha256);
         let waits = is_other_code.then(|| loaded.waits_because()).flatten();
+        let is_locked_out = stamp.refusal(&loaded.fingerprint.sha256).is_some();
+        let former = former.filter(|_| is_other_code || !is_locked_out);
         if let Some(reason) = loaded.broken_because().map(str::to_owned).or(waits) {
             let rejected = PluginChange::Rejected { file: key.to_string(), reason: reason.clone() };
             match former {

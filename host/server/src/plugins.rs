@@ -74,23 +74,21 @@ fn cache_of(data_dir: &Path) -> PathBuf {
 /// Loads the plugins of a running host. Compiled code is kept in the data folder.
 pub async fn load(folder: &Path, data_dir: &Path, clock: &Clock) -> anyhow::Result<Plugins> {
     let http = PluginHttpClient::new().context("cannot set up the HTTP client of plugins")?;
-    load_with(Some(folder), Some(data_dir), clock, Arc::new(http)).await
+    load_with(Some(folder), Some(cache_of(data_dir)), clock, Arc::new(http)).await
 }
 
 async fn load_with(
     folder: Option<&Path>,
-    data_dir: Option<&Path>,
+    cache: Option<PathBuf>,
     clock: &Clock,
     http: Arc<dyn HttpClient>,
 ) -> anyhow::Result<Plugins> {
-    let options = PluginsOptions {
-        embedded: EMBEDDED.to_vec(),
-        folder: folder.map(Path::to_owned),
-        cache: data_dir.map(cache_of),
-        http,
-        ..PluginsOptions::new(clock.as_fn())
-    };
-    Ok(Plugins::load(options).await?)
+    let folder = folder.map(Path::to_owned);
+    Ok(Plugins::load(PluginsOptions { folder, cache, http, ..options(clock) }).await?)
+}
+
+fn options(clock: &Clock) -> PluginsOptions {
+    PluginsOptions { embedded: EMBEDDED.to_vec(), ..PluginsOptions::new(clock.as_fn()) }
 }
 
 /// An engine whose expressions can call all functions of all detectors. A function whose name is taken is left out.
@@ -114,9 +112,34 @@ pub async fn checking_engine(folder: Option<&Path>, options: EngineOptions) -> a
     Ok(engine(&plugins, options))
 }
 
-/// The plugins of a folder and those of the host, for a look at them: they reach no network.
-pub async fn look(folder: &Path) -> anyhow::Result<Plugins> {
-    load_with(Some(folder), None, &Clock::system(), Arc::new(NoHttp)).await
+/// A look at a folder of plugins.
+#[derive(Debug, Clone, Copy)]
+pub struct Look<'a> {
+    /// The folder.
+    pub folder: &'a Path,
+    /// The data folder of the server that has compiled them.
+    pub data_dir: &'a Path,
+    /// Whether the folder's lock keeps out what it keeps out of the server.
+    pub honour_lock: bool,
+}
+
+/// The plugins of a folder and those of the host, for a look at them: they reach no network. The code that a server keeps
+/// in its data folder is used as the server does; where there is none, everything is compiled, and nothing kept.
+pub async fn look(look: Look<'_>) -> anyhow::Result<Plugins> {
+    let cache = cache_of(look.data_dir);
+    let options = PluginsOptions {
+        folder: Some(look.folder.to_owned()),
+        honour_lock: look.honour_lock,
+        cache: cache.is_dir().then_some(cache),
+        ..options(&Clock::system())
+    };
+    Ok(Plugins::load(options).await?)
+}
+
+/// Compiles the plugins of the host into a data folder, as a server does.
+#[cfg(test)]
+pub(crate) async fn begin_cache(data_dir: &Path) {
+    load_with(None, Some(cache_of(data_dir)), &Clock::system(), Arc::new(NoHttp)).await.unwrap();
 }
 
 /// How devices find their drivers.
@@ -163,5 +186,28 @@ impl Driver for CheckedDriver {
                 Box::pin(std::future::ready(Err(failure)))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_look_uses_the_code_of_the_server_and_begins_no_cache() {
+        let data = tempfile::tempdir().unwrap();
+        let folder = data.path().join("plugins");
+        std::fs::create_dir(&folder).unwrap();
+        let cache = cache_of(data.path());
+        let here = Look { folder: &folder, data_dir: data.path(), honour_lock: true };
+        look(here).await.unwrap();
+        assert!(!cache.exists(), "compiling apart begins it, which takes an empty one");
+        begin_cache(data.path()).await;
+        let code = || std::fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path());
+        let files: Vec<PathBuf> = code().collect();
+        std::fs::remove_file(&files[0]).unwrap();
+        let again = look(here).await.unwrap().status();
+        assert_eq!(again.len(), EMBEDDED.len());
+        assert_eq!(code().count(), files.len(), "what was missing is there for the server, too");
     }
 }
