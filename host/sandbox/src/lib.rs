@@ -52,11 +52,11 @@ pub use http::{AddressPolicy, HttpClient, HttpError, HttpMethod, HttpRequest, Ht
 pub use limits::{CallLimits, Limits};
 pub use plugin_log::{LogLevel, LogLine};
 pub use receiver::{ConfiguredReceiver, ReceiverPlugin, TemplateText};
-pub use registry::grants;
 pub use registry::{
     Clock, EmbeddedPlugin, LoadError, LoadStage, PluginChange, PluginKind, PluginSource, PluginState,
     PluginStatus, Plugins, PluginsOptions, Unavailable,
 };
+pub use registry::{grants, lock};
 pub use secrets::mask_secrets;
 pub use settings::{SettingInfo, SettingKind, SettingProblem};
 pub use usage::PluginUsage;

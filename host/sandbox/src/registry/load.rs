@@ -18,6 +18,7 @@ use super::describe;
 use super::grants::Grants;
 use super::inspect::{check_header, check_imports, kind};
 use super::loaded::{Fingerprint, Guest, Loaded, Outcome, Usable};
+use super::lock::{LockRead, Locked};
 use super::progress::{Loading, Progress};
 use super::{Clock, EmbeddedPlugin, LoadError, LoadStage, PluginKind, PluginSource};
 use crate::bindings::{detector, driver, receiver};
@@ -77,6 +78,19 @@ pub(super) struct Stamp {
     pub(super) key: Key,
     wasm: FileStamp,
     grants: FileStamp,
+    locked: Locked,
+}
+
+impl Stamp {
+    /// Why the lock keeps code of this digest from being loaded.
+    pub(super) fn refusal(&self, sha256: &str) -> Option<String> {
+        self.locked.refusal(&self.key.name(), sha256)
+    }
+
+    /// Whether they are of the same files, whatever the lock says about them.
+    pub(super) fn is_of_same_files(&self, other: &Self) -> bool {
+        (&self.wasm, &self.grants) == (&other.wasm, &other.grants)
+    }
 }
 
 /// Length and time of change; none where there is no file.
@@ -100,17 +114,21 @@ enum Place {
 impl Candidate {
     pub(super) fn embedded(plugin: EmbeddedPlugin) -> Self {
         Self {
-            stamp: Stamp { key: Key::Embedded(plugin.name), wasm: None, grants: None },
+            stamp: Stamp { key: Key::Embedded(plugin.name), wasm: None, grants: None, locked: Locked::Open },
             name: plugin.name.to_owned(),
             place: Place::Embedded(plugin.wasm),
         }
     }
 
-    fn file(wasm: PathBuf) -> Option<Self> {
+    fn file(wasm: PathBuf, lock: &LockRead) -> Option<Self> {
         let name = wasm.file_stem()?.to_str()?.to_owned();
         let grants = wasm.with_extension("toml");
-        let stamp =
-            Stamp { key: Key::File(wasm.clone()), wasm: file_stamp(&wasm), grants: file_stamp(&grants) };
+        let stamp = Stamp {
+            key: Key::File(wasm.clone()),
+            wasm: file_stamp(&wasm),
+            grants: file_stamp(&grants),
+            locked: Locked::of(lock, wasm.file_name()?.to_str()?),
+        };
         Some(Self { stamp, name, place: Place::File { wasm, grants } })
     }
 
@@ -132,8 +150,8 @@ fn file_stamp(path: &Path) -> FileStamp {
     Some((metadata.len(), metadata.modified().ok()))
 }
 
-/// All `*.wasm` of a folder, sorted; none where there is no folder.
-pub(super) fn files_in(folder: &Path) -> Vec<Candidate> {
+/// All `*.wasm` of a folder, sorted, with what its lock says about them; none where there is no folder.
+pub(super) fn files_in(folder: &Path, lock: &LockRead) -> Vec<Candidate> {
     let Ok(entries) = fs::read_dir(folder) else {
         return Vec::new();
     };
@@ -141,7 +159,7 @@ pub(super) fn files_in(folder: &Path) -> Vec<Candidate> {
     let mut paths: Vec<PathBuf> =
         paths.filter(|path| path.extension().is_some_and(|ending| ending == "wasm")).collect();
     paths.sort();
-    paths.into_iter().take(MAX_FILES).filter_map(Candidate::file).collect()
+    paths.into_iter().take(MAX_FILES).filter_map(|path| Candidate::file(path, lock)).collect()
 }
 
 /// Makes plugins out of files.
@@ -231,18 +249,16 @@ impl Loader {
         let loading = Arc::new(self.progress.begin(candidate.key()));
         let (fingerprint, compiled) = self.compile(&candidate, &loading).await;
         let outcome = match compiled {
-            Ok(compiled) if compiled.grants.disabled => Outcome::Disabled,
             Ok(compiled) => {
+                let is_off = compiled.grants.disabled;
                 let described = self.describe(&candidate, compiled, fingerprint.size_bytes).await;
                 loading.reached(LoadStage::Described);
-                described.unwrap_or_else(|reason| Outcome::Broken(plain(&reason)))
+                let outcome = described.unwrap_or_else(|reason| Outcome::Broken(plain(&reason)));
+                if is_off { outcome.switched_off() } else { outcome }
             }
             Err(reason) => Outcome::Broken(reason),
         };
-        let name = match &outcome {
-            Outcome::Usable(usable) => usable.description.name.clone(),
-            Outcome::Loading(_) | Outcome::Broken(_) | Outcome::Disabled => name,
-        };
+        let name = outcome.description().map_or(name, |description| description.name.clone());
         Loaded { name, source, fingerprint, loaded_at: (self.clock)(), outcome }
     }
 
@@ -254,15 +270,18 @@ impl Loader {
     ) -> (Fingerprint, Result<Compiled, String>) {
         let (engine, place, limit) =
             (self.engine.clone(), candidate.place.clone(), self.limits.component_bytes);
-        let (grants_file, loading) = (candidate.grants_file().map(Path::to_path_buf), Arc::clone(loading));
+        let (grants_file, stamp) = (candidate.grants_file().map(Path::to_path_buf), candidate.stamp.clone());
+        let loading = Arc::clone(loading);
         let compile = move || {
             let wasm = match read(&place, limit) {
                 Ok(wasm) => wasm,
                 Err(reason) => return (Fingerprint::default(), Err(reason)),
             };
-            let fingerprint =
-                Fingerprint { sha256: hex(&Sha256::digest(&wasm)), size_bytes: wasm.len() as u64 };
-            let compiled = compile(&engine, &wasm, &fingerprint, grants_file.as_deref(), &loading);
+            let fingerprint = Fingerprint { sha256: sha256(&wasm), size_bytes: wasm.len() as u64 };
+            let compiled = match stamp.refusal(&fingerprint.sha256) {
+                Some(reason) => Err(reason),
+                None => compile(&engine, &wasm, &fingerprint, grants_file.as_deref(), &loading),
+            };
             (fingerprint, compiled)
         };
         let failed = |error| (Fingerprint::default(), Err(format!("loading it failed: {error}")));
@@ -323,6 +342,11 @@ fn read(place: &Place, limit_bytes: u64) -> Result<Vec<u8>, String> {
         Place::Embedded(wasm) => return Ok(wasm.to_vec()),
         Place::File { wasm, .. } => wasm,
     };
+    read_file(path, limit_bytes)
+}
+
+/// The bytes of a file, if there are not too many.
+pub(super) fn read_file(path: &Path, limit_bytes: u64) -> Result<Vec<u8>, String> {
     let cannot = |error: io::Error| format!("cannot be read: {error}");
     let metadata = fs::metadata(path).map_err(cannot)?;
     // A pipe or a device may have no end.
@@ -336,6 +360,11 @@ fn read(place: &Place, limit_bytes: u64) -> Result<Vec<u8>, String> {
     // It may be growing.
     fs::File::open(path).and_then(|file| file.take(limit_bytes).read_to_end(&mut wasm)).map_err(cannot)?;
     Ok(wasm)
+}
+
+/// The digest of a file's bytes, in hex.
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
 fn compile(

@@ -16,7 +16,7 @@ use super::plugin::FolderArgs;
 use super::{FeatureArgs, Outcome, print_lines};
 use crate::clock::Clock;
 use crate::config::{self, ConfigErrors, Configuration, Origin, PromqlFlags, RuleFiles, Sources};
-use crate::plugins;
+use crate::plugins::{self, Look};
 
 /// Interval of groups that name none, as `promtool check rules` takes it.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(60);
@@ -121,7 +121,7 @@ impl Shelf {
         if let Some(plugins) = self.loaded.get(folder) {
             return Ok(plugins.clone());
         }
-        let plugins = plugins::look(folder).await;
+        let plugins = plugins::look(Look::of(folder)).await;
         let plugins = plugins.map_err(|error| YamlError::of_file("plugins", format!("{error:#}")))?;
         self.loaded.insert(folder.to_owned(), plugins.clone());
         Ok(plugins)
