@@ -260,7 +260,7 @@ impl ConfiguredReceiver {
                 let text = format!("a receipt of {} bytes", receipt.id.len());
                 context.bad_answer("notify", &subject, text)
             }
-            Ok(Err(refused)) => return Err(failure(refused)),
+            Ok(Err(refused)) => return Err(failure(refused, store.data().outlets.unsaid())),
             Err(stop) => store::explain(&store, "notify", limits, stop),
         };
         let text = crash.to_string();
@@ -303,14 +303,19 @@ impl Receiver for ConfiguredReceiver {
     }
 }
 
-fn failure(failure: wit::Failure) -> DeliveryFailure {
+/// What the plugin says, and what it could not be told of its last request.
+fn failure(failure: wit::Failure, unsaid: Option<String>) -> DeliveryFailure {
+    let with_unsaid = |why: String| match unsaid {
+        Some(unsaid) => format!("{why} ({unsaid})"),
+        None => why,
+    };
     match failure {
-        wit::Failure::Retryable(why) => DeliveryFailure::Retryable(why),
+        wit::Failure::Retryable(why) => DeliveryFailure::Retryable(with_unsaid(why)),
         wit::Failure::RateLimited(millis) => {
             DeliveryFailure::RateLimited(Duration::from_millis(u64::from(millis)))
         }
-        wit::Failure::Permanent(why) => DeliveryFailure::Permanent(why),
-        wit::Failure::Misconfigured(why) => DeliveryFailure::Misconfigured(why),
+        wit::Failure::Permanent(why) => DeliveryFailure::Permanent(with_unsaid(why)),
+        wit::Failure::Misconfigured(why) => DeliveryFailure::Misconfigured(with_unsaid(why)),
         wit::Failure::PreviousLost => DeliveryFailure::PreviousLost,
     }
 }
