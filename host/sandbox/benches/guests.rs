@@ -98,7 +98,7 @@ async fn open(plugins: &Plugins, name: &str) -> Box<dyn DriverSession> {
 fn frames(lines: usize) -> Vec<Frame> {
     let line = |i: usize| Frame {
         at: NOW,
-        data: format!(r#"{{"temperature":{}.5,"humidity":41,"rssi":-67,"heap":181240}}"#, i % 90)
+        data: format!(r#"{{"temp_c":{}.5,"heap_free":81234,"heap_total":327680,"tok_s":12.5}}"#, i % 90)
             .into_bytes(),
     };
     (0..lines).map(line).collect()

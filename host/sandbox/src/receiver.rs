@@ -262,7 +262,7 @@ impl ConfiguredReceiver {
                 ..=RECEIPT_BYTES => return Ok(Receipt { id: receipt.id, url: receipt.url }),
                 bytes => context.bad_answer("notify", &subject, format!("a receipt of {bytes} bytes")),
             },
-            Ok(Err(refused)) => return Err(failure(refused)),
+            Ok(Err(refused)) => return Err(failure(refused, store.data().outlets.unsaid())),
             Err(stop) => store::explain(&store, "notify", limits, stop),
         };
         let text = crash.to_string();
@@ -313,14 +313,19 @@ impl Receiver for ConfiguredReceiver {
     }
 }
 
-fn failure(failure: wit::Failure) -> DeliveryFailure {
+/// What the plugin says, and what it could not be told of its last request.
+fn failure(failure: wit::Failure, unsaid: Option<String>) -> DeliveryFailure {
+    let with_unsaid = |why: String| match unsaid {
+        Some(unsaid) => format!("{} ({unsaid})", plain(&why)),
+        None => plain(&why),
+    };
     match failure {
-        wit::Failure::Retryable(why) => DeliveryFailure::Retryable(plain(&why)),
+        wit::Failure::Retryable(why) => DeliveryFailure::Retryable(with_unsaid(why)),
         wit::Failure::RateLimited(millis) => {
             DeliveryFailure::RateLimited(Duration::from_millis(u64::from(millis)))
         }
-        wit::Failure::Permanent(why) => DeliveryFailure::Permanent(plain(&why)),
-        wit::Failure::Misconfigured(why) => DeliveryFailure::Misconfigured(plain(&why)),
+        wit::Failure::Permanent(why) => DeliveryFailure::Permanent(with_unsaid(why)),
+        wit::Failure::Misconfigured(why) => DeliveryFailure::Misconfigured(with_unsaid(why)),
         wit::Failure::PreviousLost => DeliveryFailure::PreviousLost,
     }
 }

@@ -1,7 +1,8 @@
 //! Secrets of one configured receiver, and the placeholders that its plugin gets instead.
 //!
-//! A placeholder is a random text that means nothing elsewhere. The host puts the secret in when a request leaves, after
-//! the destination was found to be allowed, and takes it out again where a response or an error repeats it.
+//! A placeholder is a random text that means nothing elsewhere; that of a URL is a URL, since clients refuse to send to
+//! anything else. The host puts the secret in when a request leaves, after the destination was found to be allowed, and
+//! takes it out again where a response or an error repeats it.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ use crate::egress::{self, Origin, OriginPattern};
 use crate::encoding::{json_escaped, percent_encoded};
 use crate::settings::{self, SettingProblem};
 
-/// What all placeholders begin with.
+/// How placeholders begin, in those of URLs the name of the host.
 const PREFIX: &str = "bellwether-secret-";
 /// What stands in texts where a secret was.
 const MASK: &str = "[secret]";
@@ -122,11 +123,16 @@ pub(crate) struct Secrets(Vec<Secret>);
 impl Secrets {
     /// Takes a secret and gives its placeholder. `origins` are where the operator said that it may go.
     pub(crate) fn hold(&mut self, found: &Found<'_>, origins: Option<Vec<OriginPattern>>) -> String {
-        let placeholder = format!("{PREFIX}{}", Uuid::new_v4().simple());
+        let random = format!("{PREFIX}{}", Uuid::new_v4().simple());
         let bound = match (origin_of(found.value), origins) {
             (Some(own), _) => Bound::OwnUrl(own),
             (None, Some(origins)) => Bound::Origins(origins),
             (None, None) => Bound::Anywhere,
+        };
+        let placeholder = match bound {
+            // A domain that nobody can have.
+            Bound::OwnUrl(_) => format!("https://{random}.invalid"),
+            Bound::Origins(_) | Bound::Anywhere => random,
         };
         self.0.push(Secret {
             setting: found.setting.to_owned(),
@@ -220,6 +226,14 @@ mod tests {
             (secrets.hold(&found("a", "hunter22"), None), secrets.hold(&found("b", "hunter22"), None));
         assert!(a != b && !a.contains("hunter22"));
         assert!(!format!("{secrets:?}").contains("hunter22"));
+    }
+
+    #[test]
+    fn the_placeholder_of_a_url_is_one_too() {
+        let mut secrets = Secrets::default();
+        let url = Url::parse(&secrets.hold(&found("url", "http://hooks.example/T1"), None)).unwrap();
+        assert!(url.scheme() == "https" && url.host_str().unwrap().ends_with(".invalid"), "{url}");
+        assert!(Url::parse(&secrets.hold(&found("token", "hunter22"), None)).is_err());
     }
 
     #[test]

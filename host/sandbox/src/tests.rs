@@ -5,6 +5,7 @@ mod first_party;
 mod hostile;
 mod redirects;
 mod registry;
+mod wasi_http;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};

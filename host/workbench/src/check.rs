@@ -17,6 +17,8 @@ use crate::project::KINDS;
 
 /// The version of the interfaces that the host speaks; later patches are fine.
 const SPOKEN: &str = "0.1";
+/// What the HTTP clients of languages import to send requests.
+const WASI_REQUESTS: [&str; 2] = ["wasi:http/types", "wasi:http/outgoing-handler"];
 
 /// What was found out about one file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -152,7 +154,13 @@ fn against(kind: PluginKind, wasm: &[u8], facts: &Facts) -> Verdict {
     let mut runtime = Vec::new();
     for import in &facts.imports {
         let (interface, version) = split_version(import);
-        if interface.starts_with("wasi:") {
+        if WASI_REQUESTS.contains(&interface) {
+            if kind != PluginKind::Receiver {
+                verdict.errors.push(format!(
+                    "imports {import}, but only receivers send requests\n  -> build it without its language's HTTP client"
+                ));
+            }
+        } else if interface.starts_with("wasi:") {
             runtime.push(import.as_str());
         } else if !host.imports.iter().any(|(known, _)| known == interface) {
             verdict.errors.push(foreign_import(import, kind, &host));
@@ -166,7 +174,7 @@ fn against(kind: PluginKind, wasm: &[u8], facts: &Facts) -> Verdict {
         let packages: BTreeSet<&str> = runtime.iter().filter_map(|import| import.split('/').next()).collect();
         let packages: Vec<&str> = packages.into_iter().collect();
         verdict.warnings.push(format!(
-            "imports {} interfaces of {} (came with its language's runtime): calls of them will be refused",
+            "imports {} interfaces of {} (came with its language's runtime): there is nothing in them",
             runtime.len(),
             packages.join(", ")
         ));
@@ -274,6 +282,7 @@ mod tests {
     use super::*;
 
     const KV: &[u8] = include_bytes!("../../../plugins/dist/kv.wasm");
+    const FETCHER: &[u8] = include_bytes!("../../../plugins/dist/test/fetcher.wasm");
 
     /// The same component with another text of the same length in it.
     fn with(from: &str, to: &str) -> Vec<u8> {
@@ -325,6 +334,18 @@ mod tests {
         let error = only_error(&with("bellwether:host/log@0.1.0", "bellwether:host/kvs@0.1.0"));
         assert!(error.contains("imports bellwether:host/kvs@0.1.0, but a driver is offered only"), "{error}");
         assert!(error.contains("bellwether:host/log") && error.contains("drivers do no I/O"), "{error}");
+    }
+
+    #[test]
+    fn receivers_may_use_the_http_client_of_their_language() {
+        let verdict = look(FETCHER);
+        assert!(verdict.is_good(), "{verdict:?}");
+        assert!(!verdict.warnings.iter().any(|text| text.contains("wasi:http")), "{verdict:?}");
+        let imports_http = Facts { imports: vec!["wasi:http/types@0.2.10".into()], ..Facts::default() };
+        let verdict = against(PluginKind::Driver, KV, &imports_http);
+        assert!(
+            verdict.errors[0].starts_with("imports wasi:http/types@0.2.10, but only receivers send requests")
+        );
     }
 
     #[test]

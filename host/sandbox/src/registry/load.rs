@@ -203,6 +203,7 @@ impl Loader {
         for linker in [&mut driver_linker, &mut detector_linker, &mut receiver_linker] {
             wasmtime_wasi::p2::add_to_linker_async(linker).map_err(error)?;
         }
+        crate::wasi::http::add_to_linker(&mut receiver_linker).map_err(error)?;
         let memory = MemoryPool::of_machine();
         let progress = Progress::default();
         Ok(Self {
