@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bellwether_server::clock::Clock;
 use bellwether_server::config::{self, Origin, PromqlSettings, RuleFiles, Sources};
-use bellwether_server::plugins;
+use bellwether_server::plugins::{self, Look};
 use libtest_mimic::Trial;
 
 use crate::harness::{on_real_time, repository, shared, trial, trial_with};
@@ -33,7 +33,7 @@ fn count_rules(paths: &[PathBuf]) -> usize {
     let mut count = 0;
     on_real_time(|| async {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let plugins = plugins::look(folder.path()).await.expect("plugins load");
+        let plugins = plugins::look(Look::of(folder.path())).await.expect("plugins load");
         let engine = plugins::engine(&plugins, PromqlSettings::default().engine);
         let mut files = RuleFiles::default();
         paths.iter().for_each(|path| files.add_path(path));
