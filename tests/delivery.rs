@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bellwether_model::{Alert, Labels};
 use bellwether_server::clock::Clock;
+use bellwether_server::delivery::Delivered;
 use bellwether_server::host::Host;
 use libtest_mimic::Trial;
 use serde_json::Value;
@@ -11,7 +12,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-use crate::harness::{Folder, host, on_real_time, trial};
+use crate::harness::{Folder, host, on_real_time, on_simulated_time, repository, trial};
 
 /// Far more than any of it takes.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -20,6 +21,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("webhook_slack_and_mail_carry_an_alert", webhook_slack_and_mail),
         trial("a_receiver_without_a_plugin_is_reported_and_holds_up_nobody", a_missing_plugin),
+        trial("a_plugin_that_comes_later_gets_what_waits_at_once", a_plugin_that_comes_later),
     ]
 }
 
@@ -152,7 +154,7 @@ receivers:
         folder.write("slack-url", slack_url.as_bytes());
         let data = tempfile::tempdir().expect("a temporary folder");
         let host = host(folder.origin(), data.path(), Clock::system()).await;
-        let notes = host.config().notes.join("\n");
+        let notes = host.config().problems.join("\n");
         assert!(!notes.contains("slack"), "{notes}");
         host.routing.alerts(vec![alert(&host)]).await.expect("the alert is taken");
 
@@ -195,7 +197,7 @@ receivers:
         let folder = Folder::with(&[("alertmanager.yml", routing)]);
         let data = tempfile::tempdir().expect("a temporary folder");
         let host = host(folder.origin(), data.path(), Clock::system()).await;
-        let notes = host.config().notes.join("\n");
+        let notes = host.config().problems.join("\n");
         assert!(notes.contains("no plugin named pagerduty"), "{notes}");
         let mut inbox = host.inbox.follow();
         host.routing.alerts(vec![alert(&host)]).await.expect("the alert is taken");
@@ -203,4 +205,43 @@ receivers:
         assert!(message.title.contains("Hot"), "{message:?}");
         host.stop().await;
     });
+}
+
+fn a_plugin_that_comes_later() {
+    let routing = "
+route: {receiver: all, group_wait: 0s}
+receivers:
+  - name: all
+    hostile-receiver_configs: [{target: 'http://evil.example'}, {targett: x}]
+";
+    let own = "plugins: {dir: plugins}\nalertmanager_config: alertmanager.yml\n";
+    let folder = Folder::with(&[("alertmanager.yml", routing), ("bellwether.yaml", own)]);
+    let data = tempfile::tempdir().expect("a temporary folder");
+    on_simulated_time(|clock| async move {
+        let host = host(folder.origin(), data.path(), clock).await;
+        host.routing.alerts(vec![alert(&host)]).await.expect("the alert is taken");
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let problems = host.config().problems.join("\n");
+        assert!(problems.contains("no plugin named hostile-receiver"), "{problems}");
+        assert!(last_error(&host).contains("no plugin named hostile-receiver"), "{}", last_error(&host));
+
+        let wasm = std::fs::read(repository().join("plugins/dist/hostile/receiver.wasm")).expect("a guest");
+        folder.write("plugins/hostile-receiver.toml", b"[grants]\nhosts = [\"https://api.example\"]\n");
+        folder.write("plugins/hostile-receiver.wasm", &wasm);
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        let problems = host.config().problems.clone();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(problems[0].contains("targett: unknown setting; did you mean target?"), "{problems:?}");
+        assert!(last_error(&host).contains("evil.example"), "{}", last_error(&host));
+        host.stop().await;
+    });
+}
+
+/// What went wrong with the first integration of the receiver.
+fn last_error(host: &Host) -> String {
+    let entries = host.ledger.of_group("{}:{}");
+    match &entries[0].state {
+        Delivered::Failed { error, .. } => error.clone(),
+        state => format!("{state:?}"),
+    }
 }

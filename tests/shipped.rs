@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bellwether_server::clock::Clock;
 use bellwether_server::config::{self, Origin, PromqlSettings, RuleFiles, Sources};
-use bellwether_server::plugins;
+use bellwether_server::plugins::{self, Look};
 use libtest_mimic::Trial;
 
 use crate::harness::{on_real_time, repository, shared, trial, trial_with};
@@ -32,8 +32,9 @@ fn files(pattern: &str) -> Vec<PathBuf> {
 fn count_rules(paths: &[PathBuf]) -> usize {
     let mut count = 0;
     on_real_time(|| async {
-        let engine =
-            plugins::checking_engine(None, PromqlSettings::default().engine).await.expect("plugins load");
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let plugins = plugins::look(Look::of(folder.path())).await.expect("plugins load");
+        let engine = plugins::engine(&plugins, PromqlSettings::default().engine);
         let mut files = RuleFiles::default();
         paths.iter().for_each(|path| files.add_path(path));
         let groups =

@@ -42,8 +42,8 @@ def environment(folder):
     tools.mkdir()
     (tools / "bellwether").symlink_to(pathlib.Path(BELLWETHER).resolve())
     path = os.pathsep.join([str(tools), str(pathlib.Path(sys.executable).parent), os.environ["PATH"]])
-    # What the projects of one check have in common is compiled once.
-    shared = {"CARGO_TARGET_DIR": str(folder / "target")}
+    # What projects have in common is compiled once.
+    shared = {"CARGO_TARGET_DIR": str(ROOT / "target/ci/plugin-projects")}
     return os.environ | shared | {"PATH": path, "CC": f"{sys.executable} -m ziglang cc"}
 
 

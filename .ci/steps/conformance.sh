@@ -1,14 +1,18 @@
 # PromQL against the collections of the real Prometheus beside the repository, where they are: its own suite, random
-# expressions with its answers, and queries that a running one has answered; and a parser that nothing breaks.
+# expressions with its answers, and queries that a running one has answered; a parser and a sandbox that nothing breaks.
 set -euo pipefail
 source "$(dirname "$0")/../lib.sh"
 COLLECTIONS=../shared/conformance/promql
 FUZZ_INPUTS=1000000
+MUTANTS=1000
 cargo build --locked --release --quiet --package bellwether-promql --examples
+cargo build --locked --release --quiet --package bellwether-sandbox --example mutate
 examples=target/release/examples
 
 last=$("$examples/fuzz_parse" "$FUZZ_INPUTS" "$RANDOM" | tail -n 1)
 say "parser: $last"
+say "damaged plugins:"
+"$examples/mutate" "$MUTANTS" "$RANDOM"
 if ! [ -d "$COLLECTIONS" ]; then
     skip "the collections of PromQL cases are not beside the repository"
     exit 0

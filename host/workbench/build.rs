@@ -6,6 +6,8 @@ use std::{env, fs};
 
 /// Folders that building or testing a template in place leaves behind.
 const LEFTOVERS: [&str; 6] = ["target", "build", "node_modules", "__pycache__", "venv", ".git"];
+/// Former interfaces, which no new project needs.
+const RELEASED: &str = "released";
 
 fn main() {
     let here = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
@@ -37,7 +39,7 @@ fn collect(folder: &Path, prefix: &str, files: &mut Vec<(String, PathBuf)>) {
         let relative = format!("{prefix}{name}");
         if !path.is_dir() {
             files.push((relative, path));
-        } else if !LEFTOVERS.contains(&name.as_str()) {
+        } else if !LEFTOVERS.contains(&name.as_str()) && name != RELEASED {
             collect(&path, &format!("{relative}/"), files);
         }
     }

@@ -29,29 +29,21 @@ export function encode({ title, text, isFiring, link }) {
     msteams: { width: 'Full' },
   };
   const attachment = { contentType: 'application/vnd.microsoft.card.adaptive', content };
-  return new TextEncoder().encode(JSON.stringify({ type: 'message', attachments: [attachment] }));
+  return JSON.stringify({ type: 'message', attachments: [attachment] });
 }
 
-export function failureOfAnswer(status, headers, body) {
-  const answer = describeAnswer(status, body);
-  if (status === 429) return { tag: 'rate-limited', val: retryAfterMs(headers) };
+// `fetch` does not say why there is no answer. The host knows, and adds it.
+export const NO_ANSWER = { tag: 'retryable', val: 'no answer' };
+export const TOO_LATE = { tag: 'retryable', val: 'the server did not answer in time' };
+
+/** What an answer other than a 2xx means for the next attempt. */
+export async function failureOfAnswer(response) {
+  const answer = await describe(response);
+  const { status } = response;
+  if (status === 429) return { tag: 'rate-limited', val: retryAfterMs(response.headers.get('retry-after')) };
   if (status === 401 || status === 403) return { tag: 'misconfigured', val: answer };
   if (status >= 500) return { tag: 'retryable', val: answer };
   return { tag: 'permanent', val: answer };
-}
-
-export function failureOfError(error) {
-  switch (error.tag) {
-    case 'denied':
-    case 'invalid-request':
-      return { tag: 'misconfigured', val: error.val };
-    case 'response-too-large':
-      return { tag: 'permanent', val: `the answer has ${error.val} bytes` };
-    case 'timeout':
-      return { tag: 'retryable', val: 'the server did not answer in time' };
-    default:
-      return { tag: 'retryable', val: String(error.val ?? error) };
-  }
 }
 
 function shortened(text) {
@@ -61,14 +53,13 @@ function shortened(text) {
   return `${new TextDecoder().decode(bytes.subarray(0, MAX_TEXT_BYTES)).replace(/\ufffd+$/, '')}…`;
 }
 
-/** Seconds; a date counts as absent, since a plugin has no clock. */
-function retryAfterMs(headers) {
-  const [, value] = headers.find(([name]) => name.toLowerCase() === 'retry-after') ?? [];
+/** Seconds; a date counts as absent. */
+function retryAfterMs(value) {
   if (!/^\s*[0-9]{1,12}\s*$/.test(value)) return DEFAULT_RETRY_AFTER_MS;
   return Math.min(Number(value) * 1000, MAX_RETRY_AFTER_MS);
 }
 
-function describeAnswer(status, body) {
-  const text = [...new TextDecoder().decode(body).trim()].slice(0, MAX_ANSWER_CHARS).join('');
-  return text ? `HTTP status ${status}: ${text}` : `HTTP status ${status}`;
+async function describe(response) {
+  const text = [...(await response.text()).trim()].slice(0, MAX_ANSWER_CHARS).join('');
+  return text ? `HTTP status ${response.status}: ${text}` : `HTTP status ${response.status}`;
 }

@@ -15,6 +15,7 @@ pub mod labels;
 pub mod matcher;
 pub mod modelling;
 pub mod number;
+pub mod plugin_store;
 pub mod query;
 pub mod receiver;
 pub mod sample;

@@ -115,7 +115,7 @@ pub struct ReceiverCall {
     pub attempt: u32,
     /// A made-up alert, to try the receiver.
     pub test: bool,
-    /// What the last delivery for this group returned.
+    /// What the last delivery for this group returned, for receivers that update.
     pub previous: Option<Receipt>,
     /// The time.
     pub now: Timestamp,
@@ -169,6 +169,16 @@ pub trait Receiver: Send + Sync + fmt::Debug {
 
     /// Texts to render for it.
     fn templates(&self) -> &[ReceiverTemplate];
+
+    /// Whether it changes or answers what it sent before, and wants to know what that was.
+    fn updates(&self) -> bool {
+        false
+    }
+
+    /// The shortest time between two messages.
+    fn min_interval(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// Looks at settings alone; the texts say what is wrong.
     fn check<'a>(&'a self, config: &'a str) -> BoxFuture<'a, Result<(), Vec<String>>>;

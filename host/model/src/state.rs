@@ -3,6 +3,7 @@
 //! One trait, so that a second implementation is a second file. Ids are made by the host and ordered by time.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -246,13 +247,22 @@ pub struct DeadDelivery {
 
 /// How many deliveries may be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LeaseLimits {
+pub struct LeaseLimits<'a> {
     /// The most to take now.
     pub total: usize,
     /// The most that one integration of a receiver may have under way, those taken before included, so that one that
     /// hangs leaves room for the others.
     pub per_integration: usize,
+    /// How long integrations want to be left alone after each delivery.
+    pub pauses: &'a Pauses,
 }
+
+/// The shortest time between two deliveries to one integration, by the name of its receiver and its index; those that
+/// are not named take any number at once.
+pub type Pauses = BTreeMap<(String, u32), Duration>;
+
+/// Nobody wants to be left alone.
+pub static NO_PAUSES: Pauses = Pauses::new();
 
 /// A rule's alert, as it must come back after a restart.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -340,7 +350,7 @@ pub trait DurableState: Send + Sync {
         &self,
         now: Timestamp,
         until: Timestamp,
-        limits: LeaseLimits,
+        limits: LeaseLimits<'_>,
     ) -> Result<Vec<Delivery>, StateError>;
 
     /// Says that a delivery is not under way any more, so that another may be. It stays held until it is settled.
@@ -350,7 +360,20 @@ pub trait DurableState: Send + Sync {
     /// notification log, in the same transaction, and says so: as Alertmanager, which logs no failed notification.
     fn settle_deliveries(&self, attempts: &[Attempt]) -> Result<Vec<DeadDelivery>, StateError>;
 
-    /// When, after `after`, the next delivery may be taken, limits aside.
+    /// Makes deliveries to these integrations due that wait for their next attempt, whatever for. Those that are under way
+    /// stay as they are.
+    fn retry_now(&self, integrations: &[(String, u32)], now: Timestamp) -> Result<(), StateError>;
+
+    /// What the last delivery of this group to this integration of a receiver returned, where it returned anything and
+    /// did not tell that the group is over.
+    fn last_receipt(
+        &self,
+        group_key: &str,
+        receiver: &str,
+        integration: u32,
+    ) -> Result<Option<Receipt>, StateError>;
+
+    /// When, after `after`, the next delivery may be taken, or a pause is over; other limits aside.
     fn next_delivery(&self, after: Timestamp) -> Result<Option<Timestamp>, StateError>;
 
     /// How many deliveries wait or are held, and when the earliest of them may be taken, limits aside.

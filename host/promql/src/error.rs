@@ -18,13 +18,20 @@ pub struct ParseError {
     pub line: usize,
     /// Column of the first byte in that line, in bytes, from 1; 0 if the text is empty.
     pub column: usize,
+    /// The function that is called and that neither PromQL nor a plugin has.
+    pub unknown_function: Option<String>,
 }
 
 impl ParseError {
     pub(crate) fn new(text: &str, span: Span, message: impl Into<String>) -> Self {
         let (line, column) =
             if text.is_empty() { (0, 0) } else { line_and_column(text, span.start as usize) };
-        Self { message: message.into(), span, line, column }
+        Self { message: message.into(), span, line, column, unknown_function: None }
+    }
+
+    pub(crate) fn unknown_function(text: &str, span: Span, name: &str) -> Self {
+        let error = Self::new(text, span, format!("unknown function with name \"{name}\""));
+        Self { unknown_function: Some(name.to_owned()), ..error }
     }
 }
 

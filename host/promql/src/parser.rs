@@ -212,7 +212,7 @@ impl Parser<'_> {
         let function: Arc<str> = name.slice(self.text).into();
         let known = signature(&function);
         if known.is_none() && self.plugins.function(&function).is_none() {
-            return Err(self.fault(name, format!("unknown function with name \"{function}\"")));
+            return Err(ParseError::unknown_function(self.text, name, &function));
         }
         if known.is_some_and(|known| known.experimental) && !self.features.experimental_functions {
             return Err(self.fault(name, format!("function \"{function}\" is not enabled")));

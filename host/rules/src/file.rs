@@ -205,7 +205,17 @@ impl Reader<'_> {
 
     fn expression_error(&mut self, expr: &Spanned<String>, error: &ParseError) {
         let message = format!("could not parse expression: {error}");
-        self.error(expr, message, "the position counts inside the expression");
+        const PLACE: &str = "the position counts inside the expression";
+        match &error.unknown_function {
+            None => self.error(expr, message, PLACE),
+            Some(name) => {
+                let hint = format!(
+                    "{PLACE}; a plugin may bring {name}: put its file into the folder of plugins, which \
+                     `bellwether check` takes as --plugins"
+                );
+                self.error(expr, message, &hint);
+            }
+        }
     }
 
     fn recording(

@@ -317,4 +317,5 @@ fn an_unknown_function_is_an_error_that_names_it() {
     let file = "groups: [{name: g, rules: [{alert: A, expr: 'zscore(x[1h]) > 3'}]}]";
     let errors = parse_rule_file("r.yml", file, &engine(), INTERVAL).unwrap_err();
     assert!(errors[0].message.contains("zscore"), "{}", errors[0]);
+    assert!(errors[0].hint.as_ref().unwrap().contains("a plugin may bring zscore"), "{}", errors[0]);
 }

@@ -1,10 +1,17 @@
 //! The types and traits that `wit` stands for, made by wasmtime. Nothing outside this crate sees them.
 
-/// The world of receivers, with the host's own package, which the others share.
+/// The world of receivers as this host serves it, with the host's own package, which the others share.
 pub(crate) mod receiver {
     wasmtime::component::bindgen!({
         path: ["../../wit/host", "../../wit/receiver"],
-        world: "bellwether:receiver/receiver-plugin",
+        inline: "
+            package bellwether:served@0.1.0;
+            world receiver-plugin {
+              include bellwether:receiver/receiver-plugin@0.1.0;
+              import bellwether:host/kv@0.1.0;
+            }
+        ",
+        world: "bellwether:served/receiver-plugin",
         imports: { default: async | trappable },
         exports: { default: async },
     });

@@ -3,6 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bellwether_model::plugin_store::PluginStore;
 use tokio::sync::Semaphore;
 use tracing::warn;
 
@@ -27,6 +28,8 @@ pub(crate) struct PluginContext {
     pub(crate) limits: Limits,
     pub(crate) log: PluginLog,
     pub(crate) http: Arc<dyn HttpClient>,
+    /// What it keeps, beside what others keep.
+    pub(crate) values: Arc<dyn PluginStore>,
     /// One permit for each request under way.
     pub(crate) requests: Semaphore,
     /// Memory of all its instances.
@@ -42,7 +45,7 @@ impl PluginContext {
     pub(crate) fn new(
         name: &str,
         limits: Limits,
-        http: Arc<dyn HttpClient>,
+        (http, values): (Arc<dyn HttpClient>, Arc<dyn PluginStore>),
         machine: &Arc<MemoryPool>,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -50,6 +53,7 @@ impl PluginContext {
             name: name.to_owned(),
             log: PluginLog::new(),
             http,
+            values,
             requests: Semaphore::new(limits.requests_at_once),
             limits,
             usage: Usage::new(),

@@ -14,6 +14,7 @@ use crate::context::PluginContext;
 use crate::crash::Crash;
 use crate::limits::{CallLimits, DETECTOR_POINTS};
 use crate::modeller::SandboxedModeller;
+use crate::speech::plain;
 use crate::store::{self, HostState, Purpose};
 
 /// Instances that are kept warm: evaluations run on as many threads at most.
@@ -145,15 +146,12 @@ impl SandboxedDetector {
     ) -> Result<Verdicts, DetectorError> {
         let verdicts = match answer {
             Ok(verdicts) => verdicts,
-            Err(wit::Error::BadParam(why)) => return Err(DetectorError::BadParam(why)),
-            Err(wit::Error::Failed(why)) => return Err(DetectorError::Failed(why)),
+            Err(wit::Error::BadParam(why)) => return Err(DetectorError::BadParam(plain(&why))),
+            Err(wit::Error::Failed(why)) => return Err(DetectorError::Failed(plain(&why))),
         };
         let series = windows.first().map_or(0, WindowMatrix::series);
-        let bands = [&verdicts.expected, &verdicts.lower, &verdicts.upper];
-        let fits = verdicts.score.len() == series
-            && bands.iter().all(|band| band.is_empty() || band.len() == series);
-        if !fits {
-            let text = format!("{} scores for {series} series", verdicts.score.len());
+        if let Some((what, count)) = misfit(&verdicts, series) {
+            let text = format!("{count} {what} for {series} series");
             return Err(self.crashed(self.plugin.bad_answer("evaluate", function, text)));
         }
         let wit::Verdicts { score, expected, lower, upper } = verdicts;
@@ -185,6 +183,15 @@ impl Detector for SandboxedDetector {
     ) -> BoxFuture<'a, Result<Verdicts, DetectorError>> {
         Box::pin(self.evaluate_within_budget(function, params, at, windows))
     }
+}
+
+/// The column that has another number of entries than there are series, if any.
+fn misfit(verdicts: &wit::Verdicts, series: usize) -> Option<(&'static str, usize)> {
+    let wit::Verdicts { score, expected, lower, upper } = verdicts;
+    let bands = [("expected values", expected), ("lower bounds", lower), ("upper bounds", upper)];
+    let given = bands.into_iter().filter(|(_, band)| !band.is_empty());
+    let columns = std::iter::once(("scores", score)).chain(given);
+    columns.map(|(what, column)| (what, column.len())).find(|(_, count)| *count != series)
 }
 
 /// The limit grows with the input: a rule over many series is not at fault for being large.

@@ -1,14 +1,14 @@
 //! Drivers out of components: one instance for each session, so that a crash takes one device's session and no other's;
 //! but for language runtimes, which are too large for that.
 
+mod output;
+
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
 
 use bellwether_model::device::{
-    DeviceContext, DeviceEvent, DeviceIdentity, DeviceLog, DeviceSample, Driver, DriverFailure, DriverInfo,
-    DriverOutput, DriverSession, Frame, Severity,
+    DeviceContext, Driver, DriverFailure, DriverInfo, DriverOutput, DriverSession, Frame,
 };
 use bellwether_model::{BoxFuture, Timestamp};
 use serde_json::{Map, Value};
@@ -18,14 +18,12 @@ use wasmtime::component::ResourceAny;
 use crate::bindings::driver::exports::bellwether::driver::driver as wit;
 use crate::bindings::driver::{DriverPlugin, DriverPluginPre};
 use crate::context::PluginContext;
-use crate::limits::Limits;
 use crate::settings::{self, SettingInfo, SettingProblem};
+use crate::speech::plain;
 use crate::store::{self, HostState, Purpose};
 
-/// Longest value of a label, and longest name.
-const MAX_LABEL_BYTES: usize = 1024;
-/// Labels of one sample.
-const MAX_LABELS: usize = 32;
+use output::{accepted, failure};
+pub(crate) use output::{is_metric_name, severity};
 
 /// A driver plugin.
 #[derive(Clone)]
@@ -100,7 +98,7 @@ impl SandboxedDriver {
                 drop(running);
                 let resource = answer.map_err(|problem| {
                     let problem = SettingProblem { setting: problem.setting, message: problem.message };
-                    DriverFailure::Unsupported(problem.to_string())
+                    DriverFailure::Unsupported(plain(&problem.to_string()))
                 })?;
                 let plugin = Arc::clone(&self.plugin);
                 Ok(Box::new(Session { plugin, device: device_name, instance, resource }))
@@ -271,133 +269,4 @@ fn wit_device(device: DeviceContext) -> wit::Device {
         now: device.now.as_millis(),
         extras: device.extras,
     }
-}
-
-fn failure(failure: wit::Failure) -> DriverFailure {
-    match failure {
-        wit::Failure::BadInput(why) => DriverFailure::BadInput(why),
-        wit::Failure::Unsupported(why) => DriverFailure::Unsupported(why),
-        wit::Failure::Reset(why) => DriverFailure::Reset(why),
-    }
-}
-
-/// The output as far as it is within the limits and legal; what is left out counts as skipped.
-fn accepted(output: wit::Output, limits: &Limits) -> DriverOutput {
-    let mut skipped = output.skipped;
-    let from_blocks = output.blocks.into_iter().flat_map(spread);
-    let mut all_samples = output.samples.into_iter().map(sample).chain(from_blocks);
-    let mut samples = Vec::new();
-    for sample in all_samples.by_ref().take(limits.samples_per_call) {
-        if is_legal(&sample) {
-            samples.push(sample);
-        } else {
-            skipped = skipped.saturating_add(1);
-        }
-    }
-    skipped = skipped.saturating_add(u32::try_from(all_samples.count()).unwrap_or(u32::MAX));
-    DriverOutput {
-        identity: output.identity.map(identity),
-        samples,
-        events: output.events.into_iter().take(limits.events_per_call).map(event).collect(),
-        logs: output.logs.into_iter().take(limits.events_per_call).map(log).collect(),
-        skipped,
-        writes: writes(output.writes, limits.written_bytes_per_call),
-        wake: output.wake.map(|millis| Duration::from_millis(u64::from(millis))),
-    }
-}
-
-/// Whole writes only, up to the limit: half a command can be another command.
-fn writes(writes: Vec<Vec<u8>>, limit_bytes: usize) -> Vec<Vec<u8>> {
-    let mut total = 0;
-    let fits = |bytes: &Vec<u8>| {
-        total += bytes.len();
-        total <= limit_bytes
-    };
-    writes.into_iter().take_while(fits).collect()
-}
-
-fn sample(sample: wit::Sample) -> DeviceSample {
-    DeviceSample {
-        metric: sample.metric,
-        labels: pairs(sample.labels),
-        value: sample.value,
-        at: sample.at.map(Timestamp::from_millis),
-    }
-}
-
-/// One sample for each value of a block. Times are counted in microseconds, so that fast blocks do not drift.
-fn spread(block: wit::Block) -> impl Iterator<Item = DeviceSample> {
-    let wit::Block { metric, labels, start, step_us, values } = block;
-    let labels = pairs(labels);
-    values.into_iter().enumerate().map(move |(index, value)| {
-        let offset_us = u64::from(step_us).saturating_mul(index as u64);
-        let offset_ms = i64::try_from(offset_us / 1000).unwrap_or(i64::MAX);
-        let at = Timestamp::from_millis(start).offset_millis(offset_ms);
-        DeviceSample { metric: metric.clone(), labels: labels.clone(), value, at: Some(at) }
-    })
-}
-
-fn is_legal(sample: &DeviceSample) -> bool {
-    is_metric_name(&sample.metric)
-        && sample.labels.len() <= MAX_LABELS
-        && sample.labels.iter().all(|(name, value)| is_label_name(name) && value.len() <= MAX_LABEL_BYTES)
-}
-
-/// As Prometheus wants it: letters, digits, `_` and `:`, no digit first.
-pub(crate) fn is_metric_name(name: &str) -> bool {
-    is_identifier(name, |c| c == ':')
-}
-
-/// As Prometheus wants it, and without the `__` that belongs to the host.
-fn is_label_name(name: &str) -> bool {
-    is_identifier(name, |_| false) && !name.starts_with("__")
-}
-
-fn is_identifier(name: &str, also: impl Fn(char) -> bool) -> bool {
-    let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || also(c);
-    !name.is_empty()
-        && name.len() <= MAX_LABEL_BYTES
-        && !name.starts_with(|c: char| c.is_ascii_digit())
-        && name.chars().all(legal)
-}
-
-fn event(event: wit::Event) -> DeviceEvent {
-    DeviceEvent {
-        kind: event.kind,
-        severity: severity(event.severity),
-        message: event.message,
-        fields: pairs(event.fields),
-        attachment: event.attachment,
-        at: event.at.map(Timestamp::from_millis),
-    }
-}
-
-pub(crate) const fn severity(severity: wit::Severity) -> Severity {
-    match severity {
-        wit::Severity::Info => Severity::Info,
-        wit::Severity::Warning => Severity::Warning,
-        wit::Severity::Critical => Severity::Critical,
-    }
-}
-
-fn log(line: wit::LogLine) -> DeviceLog {
-    DeviceLog {
-        level: line.level,
-        tag: line.tag,
-        message: line.message,
-        at: line.at.map(Timestamp::from_millis),
-    }
-}
-
-fn identity(identity: wit::Identity) -> DeviceIdentity {
-    DeviceIdentity {
-        id: identity.id,
-        model: identity.model,
-        firmware: identity.firmware,
-        extras: identity.extras,
-    }
-}
-
-fn pairs(labels: Vec<wit::Label>) -> Vec<(String, String)> {
-    labels.into_iter().map(|label| (label.name, label.value)).collect()
 }

@@ -144,12 +144,17 @@ pub struct AllowList {
 
 impl AllowList {
     /// Whether an origin may be reached, and at which addresses. A host that is named in full is the operator's own
-    /// choice, wherever it is; under a wildcard, whoever controls the domain's names chooses the address.
+    /// choice, this machine included; under a wildcard, whoever controls the domain's names chooses the address.
     pub fn permit(&self, origin: &Origin) -> Option<AddressPolicy> {
         let mut matching = self.origins.iter().filter(|pattern| pattern.matches(origin)).peekable();
         matching.peek()?;
-        let any = self.private_networks || matching.any(|pattern| !pattern.subdomains);
-        Some(if any { AddressPolicy::Any } else { AddressPolicy::PublicOnly })
+        Some(if matching.any(|pattern| !pattern.subdomains) {
+            AddressPolicy::Any
+        } else if self.private_networks {
+            AddressPolicy::Private
+        } else {
+            AddressPolicy::PublicOnly
+        })
     }
 
     /// Whether a pattern's origin is granted, by itself or below a wildcard.
@@ -165,12 +170,46 @@ pub(crate) fn any_matches(patterns: &[OriginPattern], origin: &Origin) -> bool {
     patterns.iter().any(|pattern| pattern.matches(origin))
 }
 
+/// Where clouds tell a machine its credentials, beside 169.254.169.254, which is link-local.
+const METADATA: [IpAddr; 3] = [
+    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+    IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+];
+
+/// Whether no message is ever meant for an address, by whatever name or in whatever spelling: link-local ones and others
+/// at which clouds tell a machine its credentials, and those of many receivers.
+pub(crate) fn is_off_limits(address: IpAddr) -> bool {
+    let address = plain(address);
+    METADATA.contains(&address)
+        || match address {
+            IpAddr::V4(v4) => v4.is_link_local() || v4.is_multicast() || v4.is_broadcast(),
+            IpAddr::V6(v6) => v6.is_unicast_link_local() || v6.is_multicast(),
+        }
+}
+
+/// Whether an address is one of a private network.
+pub(crate) fn is_private(address: IpAddr) -> bool {
+    match plain(address) {
+        IpAddr::V4(v4) => v4.is_private(),
+        IpAddr::V6(v6) => v6.is_unique_local(),
+    }
+}
+
 /// Whether an address is out in the world: not loopback, private, link-local (cloud metadata services), multicast, or
 /// reserved, in any spelling.
-pub fn is_public(address: IpAddr) -> bool {
-    match address {
+pub(crate) fn is_public(address: IpAddr) -> bool {
+    match plain(address) {
         IpAddr::V4(v4) => is_public_v4(v4),
-        IpAddr::V6(v6) => embedded_v4(v6).map_or_else(|| is_public_v6(v6), is_public_v4),
+        IpAddr::V6(v6) => is_public_v6(v6),
+    }
+}
+
+/// An address as itself, where IPv6 wraps one of IPv4.
+fn plain(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(v6) => embedded_v4(v6).map_or(address, IpAddr::V4),
+        IpAddr::V4(_) => address,
     }
 }
 
@@ -302,5 +341,45 @@ mod tests {
         for address in ["1.1.1.1", "2606:4700::1111", "::ffff:1.1.1.1"] {
             assert!(is_public(address.parse().unwrap()), "{address}");
         }
+    }
+
+    #[test]
+    fn each_policy_permits_what_the_operator_can_have_meant() {
+        let permitted = |address: &str| {
+            let address = address.parse().unwrap();
+            AddressPolicy::ALL.map(|policy| policy.permits(address))
+        };
+        for public in ["1.1.1.1", "2606:4700::1111"] {
+            assert_eq!(permitted(public), [true, true, true], "{public}");
+        }
+        for private in ["10.1.2.3", "192.168.0.1", "fd00::1", "::ffff:172.16.0.1"] {
+            assert_eq!(permitted(private), [true, true, false], "{private}");
+        }
+        for this_machine in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
+            assert_eq!(permitted(this_machine), [true, false, false], "{this_machine}");
+        }
+        let never = [
+            "169.254.169.254",
+            "::ffff:169.254.169.254",
+            "64:ff9b::a9fe:a9fe",
+            "2002:a9fe:a9fe::1",
+            "fd00:ec2::254",
+            "100.100.100.200",
+            "fe80::1",
+            "224.0.0.1",
+            "ff02::1",
+            "255.255.255.255",
+        ];
+        for never in never {
+            assert_eq!(permitted(never), [false, false, false], "{never}");
+        }
+    }
+
+    #[test]
+    fn private_networks_are_granted_without_this_machine() {
+        let list =
+            AllowList { private_networks: true, ..list(&["https://*.example.com", "http://board.lan"]) };
+        assert_eq!(permit(&list, "https://a.example.com/"), Some(AddressPolicy::Private));
+        assert_eq!(permit(&list, "http://board.lan/"), Some(AddressPolicy::Any));
     }
 }

@@ -51,7 +51,7 @@ impl http::Host for HostState {
             body: request.body.into(),
         };
         let asked = Duration::from_millis(u64::from(request.timeout));
-        let sent = match self.outlet() {
+        let sent = match self.outlets.take() {
             Ok(outlet) => outlet.send(draft, asked).await,
             Err(error) => Err(error),
         };

@@ -1,10 +1,13 @@
 //! What the sandbox wants of the host's HTTP client.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bellwether_model::BoxFuture;
 use bytes::Bytes;
+
+use crate::egress;
 
 /// Method of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,14 +37,42 @@ impl HttpMethod {
     }
 }
 
-/// Which addresses a host's name may stand for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Which addresses a request may go to. To be checked on the address that is then connected to, without asking for the
+/// name again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AddressPolicy {
-    /// Any: the operator named exactly this host, or allowed private networks.
+    /// Any but those that nobody means: the operator named exactly this host.
     Any,
-    /// Only addresses for which [`egress::is_public`](crate::egress::is_public) holds. To be checked on the address that
-    /// is then connected to, without asking for the name again.
+    /// Those out in the world and in private networks, but not this machine: the operator named the domain, and allowed
+    /// private networks.
+    Private,
+    /// Those out in the world: the operator named the domain, and whoever has that chooses the address.
     PublicOnly,
+}
+
+impl AddressPolicy {
+    /// All there are.
+    pub const ALL: [Self; 3] = [Self::Any, Self::Private, Self::PublicOnly];
+
+    /// Whether an address may be connected to.
+    pub fn permits(self, address: IpAddr) -> bool {
+        match self {
+            Self::Any => !egress::is_off_limits(address),
+            Self::Private => {
+                egress::is_public(address) || egress::is_private(address) && !egress::is_off_limits(address)
+            }
+            Self::PublicOnly => egress::is_public(address),
+        }
+    }
+
+    /// What the addresses are that it permits, in words.
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::Any => "address of a server",
+            Self::Private => "public or private address",
+            Self::PublicOnly => "public address",
+        }
+    }
 }
 
 /// A request that has passed the allow-list, with secrets put in. Must not be logged as it is.

@@ -24,6 +24,7 @@ mod crash;
 mod detector;
 mod driver;
 pub mod egress;
+mod encoding;
 mod engine;
 mod host_functions;
 mod http;
@@ -38,8 +39,10 @@ mod redirects;
 mod registry;
 mod secrets;
 mod settings;
+mod speech;
 mod store;
 mod usage;
+mod values;
 mod wasi;
 
 pub use blame::{Standing, SubjectStatus};
@@ -52,14 +55,15 @@ pub use limits::{CallLimits, Limits, ModelLimits};
 pub use modeller::SandboxedModeller;
 pub use plugin_log::{LogLevel, LogLine};
 pub use receiver::{ConfiguredReceiver, ReceiverPlugin, TemplateText};
-pub use registry::grants;
 pub use registry::{
     Clock, EmbeddedPlugin, LoadError, LoadStage, PluginChange, PluginKind, PluginSource, PluginState,
     PluginStatus, Plugins, PluginsOptions, Unavailable,
 };
+pub use registry::{grants, lock};
 pub use secrets::mask_secrets;
 pub use settings::{SettingInfo, SettingKind, SettingProblem};
 pub use usage::PluginUsage;
+pub use values::MemoryValues;
 
 #[cfg(test)]
 mod tests;

@@ -54,6 +54,8 @@ const RESPONSE_BYTES: usize = 1 << 20;
 const REQUESTS_AT_ONCE: usize = 4;
 /// Requests of one call; how often a receiver is called is the host's decision.
 const REQUESTS_PER_CALL: usize = 16;
+/// Keys and values that one plugin keeps.
+const VALUES_BYTES: usize = 64 << 10;
 /// What a receiver may remember of a delivery.
 pub(crate) const RECEIPT_BYTES: usize = 4 << 10;
 /// Time for a call of a driver.
@@ -186,6 +188,8 @@ pub struct Limits {
     pub requests_at_once: usize,
     /// Requests of one call.
     pub requests_per_call: usize,
+    /// Keys and values that it keeps.
+    pub values_bytes: usize,
 }
 
 impl Default for Limits {
@@ -216,6 +220,7 @@ impl Default for Limits {
             response_bytes: RESPONSE_BYTES,
             requests_at_once: REQUESTS_AT_ONCE,
             requests_per_call: REQUESTS_PER_CALL,
+            values_bytes: VALUES_BYTES,
         }
     }
 }

@@ -21,10 +21,9 @@ use crate::crash::Crash;
 use crate::detector::{DetectorPre, matrix};
 use crate::limits::{CallLimits, MODEL_POINTS};
 use crate::settings::{self, SettingInfo, SettingProblem};
+use crate::speech::plain;
 use crate::store::{self, HostState, Purpose, Stop};
 
-/// Longest text that a model says; what is longer is cut.
-const MAX_TEXT_CHARS: usize = 1_000;
 /// Figures of a report; further ones are left out.
 const MAX_FIGURES: usize = 32;
 
@@ -118,7 +117,7 @@ impl SandboxedModeller {
         };
         let fitted = store::bounded(&self.0.plugin, limits.fit, fit).await;
         let fitted = fitted.map_err(|stop| self.0.stopped(&store, "fit", limits.fit, stop))?;
-        let (models, resource, report) = fitted.map_err(|why| ModelError::Failed(shortened(why)))?;
+        let (models, resource, report) = fitted.map_err(|why| ModelError::Failed(plain(&why)))?;
         store::arm(&mut store, limits.save, Timestamp::UNIX_EPOCH);
         let save = async { models.model().call_save(&mut store, resource).await };
         let saved = store::bounded(&self.0.plugin, limits.save, save).await;
@@ -258,7 +257,7 @@ impl Session {
         let mut live = self.begin(limits)?;
         let restore = live.restore(&self.modeller.0, &self.spec, series, state);
         let done = store::bounded(&self.modeller.0.plugin, limits, restore).await;
-        self.end("restore", live, limits, done)?.map_err(|why| ModelError::Failed(shortened(why)))
+        self.end("restore", live, limits, done)?.map_err(|why| ModelError::Failed(plain(&why)))
     }
 
     async fn forget_one(&mut self, series: Fingerprint) -> Result<(), ModelError> {
@@ -298,7 +297,7 @@ impl Session {
         let limits = self.modeller.0.plugin.limits.model.save;
         let mut live = self.begin(limits)?;
         let done = store::bounded(&self.modeller.0.plugin, limits, live.explain(points)).await;
-        self.end("explain", live, limits, done)?.map_err(|why| ModelError::Failed(shortened(why)))
+        self.end("explain", live, limits, done)?.map_err(|why| ModelError::Failed(plain(&why)))
     }
 
     async fn save_one(&mut self, series: Fingerprint) -> Result<Vec<u8>, ModelError> {
@@ -388,7 +387,7 @@ impl Live {
             all.push(match self.of(*series) {
                 Some((model, resource, store)) => {
                     let verdicts = model.call_score(store, resource, matrix(points)).await?;
-                    verdicts.map(plain_verdicts).map_err(shortened)
+                    verdicts.map(plain_verdicts).map_err(|why| plain(&why))
                 }
                 None => Err(NOT_FITTED.to_owned()),
             });
@@ -401,7 +400,7 @@ impl Live {
         for ModelPoints { series, points } in points {
             all.push(match self.of(*series) {
                 Some((model, resource, store)) => {
-                    model.call_update(store, resource, matrix(points)).await?.map_err(shortened)
+                    model.call_update(store, resource, matrix(points)).await?.map_err(|why| plain(&why))
                 }
                 None => Err(NOT_FITTED.to_owned()),
             });
@@ -415,7 +414,7 @@ impl Live {
         };
         let explained = model.call_explain(store, resource, matrix(&points.points)).await?;
         Ok(explained
-            .map(|said| Explanation { text: shortened(said.text), contributions: said.contributions }))
+            .map(|said| Explanation { text: plain(&said.text), contributions: said.contributions }))
     }
 
     async fn save(&mut self, series: Fingerprint) -> wasmtime::Result<Result<Vec<u8>, String>> {
@@ -456,18 +455,11 @@ fn checked_report(report: wit::Report) -> FitReport {
     FitReport {
         usable: report.usable,
         points: report.points,
-        summary: shortened(report.summary),
-        figures: figures.map(|(name, figure)| (shortened(name), figure)).collect(),
+        summary: plain(&report.summary),
+        figures: figures.map(|(name, figure)| (plain(&name), figure)).collect(),
     }
 }
 
 fn problem_text(problem: crate::bindings::host::types::Problem) -> String {
     SettingProblem { setting: problem.setting, message: problem.message }.to_string()
-}
-
-fn shortened(text: String) -> String {
-    match text.char_indices().nth(MAX_TEXT_CHARS) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
 }

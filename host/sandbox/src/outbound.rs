@@ -6,6 +6,7 @@ use bytes::Bytes;
 use url::Url;
 
 use crate::egress::{AllowList, Origin};
+use crate::encoding::{json_escaped, percent_encoded};
 use crate::http::{AddressPolicy, HttpClient, HttpMethod};
 use crate::secrets::{Secret, Secrets, find, replace_bytes};
 
@@ -202,25 +203,6 @@ fn parse(text: &str) -> Result<(Url, Origin), Refused> {
     let origin =
         Origin::of(&url).ok_or_else(|| Refused::Invalid("the URL is neither http nor https".into()))?;
     Ok((url, origin))
-}
-
-/// Everything but unreserved characters encoded, so that a secret stays one component of a path or query.
-fn percent_encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                encoded.push(char::from(byte));
-            }
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
-}
-
-fn json_escaped(text: &str) -> String {
-    let quoted = serde_json::Value::from(text).to_string();
-    quoted[1..quoted.len() - 1].to_owned()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The one way out for requests: within the plugin's limits, checked, filled in, sent, and masked on the way back.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -8,10 +8,10 @@ use tokio::time::Instant;
 use crate::context::PluginContext;
 use crate::http::{HttpClient, HttpError, HttpRequest, HttpResponse};
 use crate::outbound::{Access, Cleared, Draft, Refused};
+use crate::plugin_log::{LogLevel, LogLine};
 use crate::redirects::Trail;
-use crate::store::HostState;
 
-/// What it takes to send the requests of one call.
+/// What it takes to send one request of a call.
 #[derive(Debug, Clone)]
 pub(crate) struct Outlet {
     plugin: Arc<PluginContext>,
@@ -20,23 +20,71 @@ pub(crate) struct Outlet {
     ends_at: Instant,
 }
 
-impl HostState {
-    /// For one more request of this call.
-    pub(crate) fn outlet(&mut self) -> Result<Outlet, HttpError> {
-        let limit = self.plugin.limits.requests_per_call;
-        if self.requests == limit {
+/// The outlets of one call: as many as it may make requests.
+#[derive(Debug)]
+pub(crate) struct Outlets {
+    outlet: Outlet,
+    taken: usize,
+    /// Whom the call is for.
+    subject: String,
+    /// Why the last request failed, where its interface had no words for it.
+    unsaid: Option<Arc<Mutex<Option<String>>>>,
+}
+
+impl Outlets {
+    /// There are none before [`Outlets::begin_call`].
+    pub(crate) fn new(plugin: Arc<PluginContext>, access: Arc<Access>) -> Self {
+        let taken = plugin.limits.requests_per_call;
+        Self {
+            outlet: Outlet { plugin, access, ends_at: Instant::now() },
+            taken,
+            subject: String::new(),
+            unsaid: None,
+        }
+    }
+
+    /// A call begins, for this subject, and must be over then.
+    pub(crate) fn begin_call(&mut self, subject: &str, ends_at: Instant) {
+        subject.clone_into(&mut self.subject);
+        self.outlet.ends_at = ends_at;
+        self.taken = 0;
+        self.unsaid = None;
+    }
+
+    /// For one more request.
+    pub(crate) fn take(&mut self) -> Result<Outlet, HttpError> {
+        let limit = self.outlet.plugin.limits.requests_per_call;
+        if self.taken == limit {
             return Err(HttpError::Denied(format!("one call makes {limit} requests at most")));
         }
-        self.requests += 1;
-        Ok(Outlet {
-            plugin: Arc::clone(&self.plugin),
-            access: Arc::clone(&self.access),
-            ends_at: self.ends_at,
-        })
+        self.taken += 1;
+        Ok(self.outlet.clone())
+    }
+
+    /// Takes down why a request failed, where its interface has no words for it: in the plugin's log, and for who asks.
+    pub(crate) fn reporter(&mut self) -> impl FnOnce(String) + Send + 'static {
+        let (plugin, subject) = (Arc::clone(&self.outlet.plugin), self.subject.clone());
+        let unsaid = Arc::clone(self.unsaid.insert(Arc::default()));
+        move |why| {
+            let message = format!("a request failed: {why}");
+            let line = LogLine { level: LogLevel::Warn, subject, message, fields: Vec::new() };
+            plugin.log.write(&plugin.name, line);
+            *unsaid.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+        }
+    }
+
+    /// Why the last request failed, where the plugin could not be told.
+    pub(crate) fn unsaid(&self) -> Option<String> {
+        self.unsaid.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 impl Outlet {
+    /// Bytes that a body may have.
+    pub(crate) fn request_limit_bytes(&self) -> usize {
+        self.plugin.limits.request_bytes
+    }
+
     /// Sends a request that may take as long as it says, and not longer than the call.
     pub(crate) async fn send(&self, draft: Draft, asked: Duration) -> Result<HttpResponse, HttpError> {
         let limits = &self.plugin.limits;

@@ -9,8 +9,8 @@ use serde::Serialize;
 use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
-/// Longest line; the rest is cut off.
-const MAX_LINE_BYTES: usize = 4 << 10;
+use crate::speech::plain;
+
 /// Fields of one line that are kept.
 const MAX_FIELDS: usize = 16;
 /// Lines a second in the long run.
@@ -72,13 +72,8 @@ impl PluginLog {
     /// Takes a line, or counts it where there are too many.
     pub(crate) fn write(&self, plugin: &str, line: LogLine) {
         let line = LogLine {
-            message: cleaned(&line.message),
-            fields: line
-                .fields
-                .into_iter()
-                .take(MAX_FIELDS)
-                .map(|(k, v)| (cleaned(&k), cleaned(&v)))
-                .collect(),
+            message: plain(&line.message),
+            fields: line.fields.into_iter().take(MAX_FIELDS).map(|(k, v)| (plain(&k), plain(&v))).collect(),
             ..line
         };
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -133,12 +128,6 @@ fn trace(plugin: &str, line: &LogLine) {
     }
 }
 
-/// Cut to length, and without what could play tricks on a terminal.
-fn cleaned(text: &str) -> String {
-    let end = text.floor_char_boundary(MAX_LINE_BYTES);
-    text[..end].chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,13 +146,5 @@ mod tests {
         log.write("p", line("after"));
         let messages: Vec<String> = log.lines().into_iter().rev().take(2).map(|line| line.message).collect();
         assert_eq!(messages, ["after", "800 lines suppressed"]);
-    }
-
-    #[tokio::test]
-    async fn cuts_long_lines_and_control_characters() {
-        let log = PluginLog::new();
-        log.write("p", line(&format!("\u{1b}[31m{}", "ä".repeat(4000))));
-        let kept = &log.lines()[0].message;
-        assert!(kept.starts_with(" [31mä") && kept.len() <= MAX_LINE_BYTES);
     }
 }

@@ -26,7 +26,11 @@ use crate::limits::RECEIPT_BYTES;
 use crate::outbound::Access;
 use crate::secrets::{Found, Secrets};
 use crate::settings::{self, SettingInfo, SettingProblem};
+use crate::speech::plain;
 use crate::store::{self, HostState, Purpose};
+
+/// Problems that are told of one integration's settings.
+const MAX_PROBLEMS: usize = 100;
 
 /// What the operator granted to a receiver plugin.
 #[derive(Debug, Clone, Default)]
@@ -83,6 +87,11 @@ impl ReceiverPlugin {
     /// The settings that it understands, without its templates.
     pub fn settings(&self) -> &[SettingInfo] {
         &self.info.settings
+    }
+
+    /// Whether it is the same version of the same plugin, with the same grants.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.plugin, &other.plugin)
     }
 
     /// The texts that the host renders for it.
@@ -185,6 +194,11 @@ pub struct ConfiguredReceiver {
 }
 
 impl ConfiguredReceiver {
+    /// The plugin.
+    pub const fn plugin(&self) -> &ReceiverPlugin {
+        &self.plugin
+    }
+
     /// The settings as the plugin gets them, for [`ReceiverCall::config`]: defaults filled in, secrets replaced.
     pub fn config(&self) -> &str {
         &self.config
@@ -205,16 +219,6 @@ impl ConfiguredReceiver {
         self
     }
 
-    /// Whether it wants to be called with the receipt of the earlier message.
-    pub fn updates(&self) -> bool {
-        self.plugin.info.updates
-    }
-
-    /// Shortest pause between two calls.
-    pub fn min_interval(&self) -> Duration {
-        self.plugin.info.min_interval
-    }
-
     async fn check_within_budget(&self, config: &str) -> Result<(), Vec<String>> {
         let context = &self.plugin.plugin;
         let mut store = self.store("check", Arc::clone(&self.access), Timestamp::UNIX_EPOCH);
@@ -227,9 +231,10 @@ impl ConfiguredReceiver {
             Ok(Ok(())) => Ok(()),
             Ok(Err(problems)) => {
                 let text = |problem: crate::bindings::host::types::Problem| {
-                    SettingProblem { setting: problem.setting, message: problem.message }.to_string()
+                    let problem = SettingProblem { setting: problem.setting, message: problem.message };
+                    plain(&problem.to_string())
                 };
-                Err(problems.into_iter().map(text).collect())
+                Err(problems.into_iter().take(MAX_PROBLEMS).map(text).collect())
             }
             Err(stop) => {
                 let crash = store::explain(&store, "check", limits, stop);
@@ -253,14 +258,11 @@ impl ConfiguredReceiver {
             bindings.bellwether_receiver_receiver().call_notify(&mut store, &config, &notification).await
         });
         let crash = match notified.await {
-            Ok(Ok(receipt)) if receipt.id.len() <= RECEIPT_BYTES => {
-                return Ok(Receipt { id: receipt.id, url: receipt.url });
-            }
-            Ok(Ok(receipt)) => {
-                let text = format!("a receipt of {} bytes", receipt.id.len());
-                context.bad_answer("notify", &subject, text)
-            }
-            Ok(Err(refused)) => return Err(failure(refused)),
+            Ok(Ok(receipt)) => match receipt.id.len() + receipt.url.as_ref().map_or(0, String::len) {
+                ..=RECEIPT_BYTES => return Ok(Receipt { id: receipt.id, url: receipt.url }),
+                bytes => context.bad_answer("notify", &subject, format!("a receipt of {bytes} bytes")),
+            },
+            Ok(Err(refused)) => return Err(failure(refused, store.data().outlets.unsaid())),
             Err(stop) => store::explain(&store, "notify", limits, stop),
         };
         let text = crash.to_string();
@@ -294,6 +296,14 @@ impl Receiver for ConfiguredReceiver {
         self.plugin.templates()
     }
 
+    fn updates(&self) -> bool {
+        self.plugin.info.updates
+    }
+
+    fn min_interval(&self) -> Duration {
+        self.plugin.info.min_interval
+    }
+
     fn check<'a>(&'a self, config: &'a str) -> BoxFuture<'a, Result<(), Vec<String>>> {
         Box::pin(self.check_within_budget(config))
     }
@@ -303,14 +313,19 @@ impl Receiver for ConfiguredReceiver {
     }
 }
 
-fn failure(failure: wit::Failure) -> DeliveryFailure {
+/// What the plugin says, and what it could not be told of its last request.
+fn failure(failure: wit::Failure, unsaid: Option<String>) -> DeliveryFailure {
+    let with_unsaid = |why: String| match unsaid {
+        Some(unsaid) => format!("{} ({unsaid})", plain(&why)),
+        None => plain(&why),
+    };
     match failure {
-        wit::Failure::Retryable(why) => DeliveryFailure::Retryable(why),
+        wit::Failure::Retryable(why) => DeliveryFailure::Retryable(with_unsaid(why)),
         wit::Failure::RateLimited(millis) => {
             DeliveryFailure::RateLimited(Duration::from_millis(u64::from(millis)))
         }
-        wit::Failure::Permanent(why) => DeliveryFailure::Permanent(why),
-        wit::Failure::Misconfigured(why) => DeliveryFailure::Misconfigured(why),
+        wit::Failure::Permanent(why) => DeliveryFailure::Permanent(with_unsaid(why)),
+        wit::Failure::Misconfigured(why) => DeliveryFailure::Misconfigured(with_unsaid(why)),
         wit::Failure::PreviousLost => DeliveryFailure::PreviousLost,
     }
 }

@@ -9,6 +9,7 @@ pub mod grants;
 mod inspect;
 mod load;
 mod loaded;
+pub mod lock;
 mod progress;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bellwether_model::Timestamp;
+use bellwether_model::plugin_store::PluginStore;
 use serde::Serialize;
 use tracing::{info, warn};
 
@@ -35,9 +37,11 @@ use crate::plugin_log::LogLine;
 use crate::receiver::ReceiverPlugin;
 use crate::settings::SettingInfo;
 use crate::usage::PluginUsage;
+use crate::values::MemoryValues;
 
 use load::{Candidate, Key, Loader, Stamp};
 use loaded::Loaded;
+use lock::Lock;
 
 /// How long a new version is watched.
 const TRIAL: Duration = Duration::from_secs(60);
@@ -62,6 +66,8 @@ pub struct PluginsOptions {
     pub embedded: Vec<EmbeddedPlugin>,
     /// The folder of further plugins; it may be missing.
     pub folder: Option<PathBuf>,
+    /// Whether only those are loaded that the folder's lock lets through, where it has one.
+    pub honour_lock: bool,
     /// The folder of compiled code, made with mode 0700; none compiles at each start.
     pub cache: Option<PathBuf>,
     /// Who compiles what is not in that folder; none compiles in this process, and so does a sandbox without the folder.
@@ -70,16 +76,19 @@ pub struct PluginsOptions {
     pub limits: Limits,
     /// How receivers reach the world.
     pub http: Arc<dyn HttpClient>,
+    /// Where receivers keep values.
+    pub values: Arc<dyn PluginStore>,
     /// The host's clock.
     pub clock: Clock,
 }
 
 impl fmt::Debug for PluginsOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { embedded, folder, cache, limits, http, .. } = self;
+        let Self { embedded, folder, honour_lock, cache, limits, http, .. } = self;
         f.debug_struct("PluginsOptions")
             .field("embedded", &embedded.len())
             .field("folder", folder)
+            .field("honour_lock", honour_lock)
             .field("cache", cache)
             .field("limits", limits)
             .field("http", http)
@@ -93,10 +102,12 @@ impl PluginsOptions {
         Self {
             embedded: Vec::new(),
             folder: None,
+            honour_lock: true,
             cache: None,
             compiler: None,
             limits: Limits::default(),
             http: Arc::new(NoHttp),
+            values: Arc::new(MemoryValues::default()),
             clock,
         }
     }
@@ -347,6 +358,7 @@ pub struct Plugins(Arc<Shared>);
 struct Shared {
     loader: Loader,
     folder: Option<PathBuf>,
+    honour_lock: bool,
     entries: RwLock<BTreeMap<Key, Entry>>,
     /// One rescan at a time.
     rescan: tokio::sync::Mutex<()>,
@@ -365,6 +377,17 @@ struct Entry {
 impl Entry {
     const fn new(stamp: Stamp, loaded: Arc<Loaded>) -> Self {
         Self { stamp, loaded, previous: None, rejected_update: None }
+    }
+
+    fn status(&self) -> PluginStatus {
+        PluginStatus { rejected_update: self.rejected_update.clone(), ..self.loaded.status() }
+    }
+
+    /// Whether a stamp has nothing new but a lock that lets through what is loaded, as the one before it did.
+    fn goes_on_under(&self, stamp: &Stamp) -> bool {
+        let sha256 = &self.loaded.fingerprint.sha256;
+        let was_refused = self.rejected_update.is_some() || self.stamp.refusal(sha256).is_some();
+        self.stamp.is_of_same_files(stamp) && !was_refused && stamp.refusal(sha256).is_none()
     }
 
     /// Puts the version before it back where the new one crashes soon and for many.
@@ -404,7 +427,7 @@ impl Plugins {
             }
         });
         let engine = SandboxEngine::start(cache, options.compiler)?;
-        let loader = Loader::new(engine, options.limits, options.http, options.clock)?;
+        let loader = Loader::new(engine, options.limits, (options.http, options.values), options.clock)?;
         let candidates = options.embedded.iter().map(|plugin| Candidate::embedded(*plugin)).collect();
         let loaded = loader.load_all(candidates).await;
         let entry =
@@ -412,6 +435,7 @@ impl Plugins {
         let plugins = Self(Arc::new(Shared {
             loader,
             folder: options.folder,
+            honour_lock: options.honour_lock,
             entries: RwLock::new(loaded.into_iter().map(entry).collect()),
             rescan: tokio::sync::Mutex::new(()),
         }));
@@ -427,7 +451,8 @@ impl Plugins {
             return Vec::new();
         };
         let _one_at_a_time = self.0.rescan.lock().await;
-        let found = load::files_in(folder);
+        let lock = if self.0.honour_lock { Lock::read(folder) } else { Ok(None) };
+        let found = load::files_in(folder, &lock);
         let mut changes = self.forget_missing(&found);
         let changed: Vec<Candidate> = found.into_iter().filter(|candidate| self.is_news(candidate)).collect();
         for (stamp, loaded) in self.0.loader.load_all(changed).await {
@@ -489,16 +514,23 @@ impl Plugins {
     /// All plugins with their states, sorted by name.
     pub fn status(&self) -> Vec<PluginStatus> {
         let mut loading = self.0.loader.progress();
-        let status = |entry: Entry| {
-            let rejected_update = entry.rejected_update;
+        let named = |(name, entry): (String, Entry)| {
             let update_stage = loading.remove(&entry.stamp.key);
-            PluginStatus { rejected_update, update_stage, ..entry.loaded.status() }
+            PluginStatus { name, update_stage, ..entry.status() }
         };
-        let mut all: Vec<PluginStatus> = self.visible().into_values().map(status).collect();
+        let mut all: Vec<PluginStatus> = self.visible().into_iter().map(named).collect();
         let now = self.0.loader.now();
         all.extend(loading.into_iter().map(|(key, stage)| Loaded::loading(&key, stage, now).status()));
         all.sort_by(|a, b| a.name.cmp(&b.name));
         all
+    }
+
+    /// What came of each file of the folder, sorted by file: also of those whose name another plugin has, which
+    /// [`Plugins::status`] does not show.
+    pub fn files(&self) -> Vec<PluginStatus> {
+        let entries = self.read();
+        let files = entries.iter().filter(|(key, _)| matches!(key, Key::File(_)));
+        files.map(|(_, entry)| entry.status()).collect()
     }
 
     /// Forgets the crashes of a plugin for one subject, or for all: the operator has removed the cause. Returns whether
@@ -516,15 +548,24 @@ impl Plugins {
         Ok(entry.loaded)
     }
 
-    /// One entry for each name: a usable one before a broken one, a file before what is built in.
+    /// One entry for each name: a usable one before a broken one, a file before what is built in. One that is switched off
+    /// takes no other's name: where there is another, it is called as its file is.
     fn visible(&self) -> BTreeMap<String, Entry> {
         let mut visible: BTreeMap<String, Entry> = BTreeMap::new();
+        let entries = self.read();
+        let (off, on): (Vec<&Entry>, Vec<&Entry>) = entries.values().partition(|entry| entry.loaded.is_off());
         // Files sort after what is built in, and so take its place.
-        for entry in self.read().values() {
-            let name = entry.loaded.name.clone();
+        for entry in on {
+            let name = &entry.loaded.name;
             let better =
-                visible.get(&name).is_none_or(|old| entry.loaded.is_usable() || !old.loaded.is_usable());
+                visible.get(name).is_none_or(|old| entry.loaded.is_usable() || !old.loaded.is_usable());
             if better {
+                visible.insert(name.clone(), entry.clone());
+            }
+        }
+        for entry in off {
+            let names = [entry.loaded.name.clone(), entry.stamp.key.name()];
+            if let Some(name) = names.into_iter().find(|name| !visible.contains_key(name)) {
                 visible.insert(name, entry.clone());
             }
         }
@@ -532,7 +573,8 @@ impl Plugins {
     }
 
     fn is_news(&self, candidate: &Candidate) -> bool {
-        self.read().get(candidate.key()).is_none_or(|entry| entry.stamp != candidate.stamp)
+        let stamp = &candidate.stamp;
+        self.read().get(&stamp.key).is_none_or(|entry| entry.stamp != *stamp && !entry.goes_on_under(stamp))
     }
 
     fn forget_missing(&self, found: &[Candidate]) -> Vec<PluginChange> {
@@ -549,7 +591,8 @@ impl Plugins {
     }
 
     /// A plugin that was loaded takes the place of the version before it, unless that one can be used and it is broken, or
-    /// other code that asks for more than was granted. Where only the grants are others, the operator wants it so.
+    /// other code that asks for more than was granted. Where only the grants or the lock are others, the operator wants it
+    /// so.
     fn take(&self, stamp: Stamp, loaded: Loaded) -> PluginChange {
         let mut entries = self.write();
         let key = stamp.key.clone();
@@ -557,6 +600,8 @@ impl Plugins {
         let is_other_code =
             former.as_ref().is_some_and(|entry| entry.loaded.fingerprint.sha256 != loaded.fingerprint.sha256);
         let waits = is_other_code.then(|| loaded.waits_because()).flatten();
+        let is_locked_out = stamp.refusal(&loaded.fingerprint.sha256).is_some();
+        let former = former.filter(|_| is_other_code || !is_locked_out);
         if let Some(reason) = loaded.broken_because().map(str::to_owned).or(waits) {
             let rejected = PluginChange::Rejected { file: key.to_string(), reason: reason.clone() };
             match former {

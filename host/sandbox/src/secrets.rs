@@ -1,7 +1,8 @@
 //! Secrets of one configured receiver, and the placeholders that its plugin gets instead.
 //!
-//! A placeholder is a random text that means nothing elsewhere. The host puts the secret in when a request leaves, after
-//! the destination was found to be allowed, and takes it out again where a response or an error repeats it.
+//! A placeholder is a random text that means nothing elsewhere; that of a URL is a URL, since clients refuse to send to
+//! anything else. The host puts the secret in when a request leaves, after the destination was found to be allowed, and
+//! takes it out again where a response or an error repeats it.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -12,9 +13,10 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::egress::{self, Origin, OriginPattern};
+use crate::encoding::{json_escaped, percent_encoded};
 use crate::settings::{self, SettingProblem};
 
-/// What all placeholders begin with.
+/// How placeholders begin, in those of URLs the name of the host.
 const PREFIX: &str = "bellwether-secret-";
 /// What stands in texts where a secret was.
 const MASK: &str = "[secret]";
@@ -38,6 +40,8 @@ pub(crate) struct Secret {
     setting: String,
     placeholder: String,
     value: String,
+    /// The value in all the ways in which the host itself writes it into requests: a response may repeat any of them.
+    spellings: Vec<String>,
     bound: Bound,
     file: Option<PathBuf>,
 }
@@ -83,6 +87,7 @@ impl Secret {
         if let (Some(own), Bound::OwnUrl(_)) = (origin_of(&value), &self.bound) {
             self.bound = Bound::OwnUrl(own);
         }
+        self.spellings = spellings(&value);
         self.value = value;
     }
 
@@ -93,6 +98,17 @@ impl Secret {
             Bound::Anywhere => true,
         }
     }
+}
+
+/// None of a value that is so short that it would be found everywhere.
+fn spellings(value: &str) -> Vec<String> {
+    let value = value.trim_end_matches('/');
+    if value.len() < MIN_MASKED_BYTES {
+        return Vec::new();
+    }
+    let mut spellings = vec![value.to_owned(), percent_encoded(value), json_escaped(value)];
+    spellings.dedup();
+    spellings
 }
 
 /// The origin of a secret that is a whole URL.
@@ -107,15 +123,25 @@ pub(crate) struct Secrets(Vec<Secret>);
 impl Secrets {
     /// Takes a secret and gives its placeholder. `origins` are where the operator said that it may go.
     pub(crate) fn hold(&mut self, found: &Found<'_>, origins: Option<Vec<OriginPattern>>) -> String {
-        let placeholder = format!("{PREFIX}{}", Uuid::new_v4().simple());
+        let random = format!("{PREFIX}{}", Uuid::new_v4().simple());
         let bound = match (origin_of(found.value), origins) {
             (Some(own), _) => Bound::OwnUrl(own),
             (None, Some(origins)) => Bound::Origins(origins),
             (None, None) => Bound::Anywhere,
         };
-        let (setting, value) = (found.setting.to_owned(), found.value.to_owned());
-        let file = found.file.map(Path::to_owned);
-        self.0.push(Secret { setting, placeholder: placeholder.clone(), value, bound, file });
+        let placeholder = match bound {
+            // A domain that nobody can have.
+            Bound::OwnUrl(_) => format!("https://{random}.invalid"),
+            Bound::Origins(_) | Bound::Anywhere => random,
+        };
+        self.0.push(Secret {
+            setting: found.setting.to_owned(),
+            placeholder: placeholder.clone(),
+            value: found.value.to_owned(),
+            spellings: spellings(found.value),
+            bound,
+            file: found.file.map(Path::to_owned),
+        });
         placeholder
     }
 
@@ -148,19 +174,16 @@ impl Secrets {
 
     /// The text without any secret in it.
     pub(crate) fn mask(&self, text: &str) -> String {
-        self.masked_values().fold(text.to_owned(), |text, value| text.replace(value, MASK))
+        self.spellings().fold(text.to_owned(), |text, value| text.replace(value, MASK))
     }
 
     /// The bytes without any secret in them.
     pub(crate) fn mask_bytes(&self, bytes: &[u8]) -> Vec<u8> {
-        mask_secrets(bytes, self.masked_values())
+        mask_secrets(bytes, self.spellings())
     }
 
-    fn masked_values(&self) -> impl Iterator<Item = &str> {
-        self.0
-            .iter()
-            .map(|secret| secret.value.trim_end_matches('/'))
-            .filter(|value| value.len() >= MIN_MASKED_BYTES)
+    fn spellings(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().flat_map(|secret| secret.spellings.iter().map(String::as_str))
     }
 }
 
@@ -206,6 +229,14 @@ mod tests {
     }
 
     #[test]
+    fn the_placeholder_of_a_url_is_one_too() {
+        let mut secrets = Secrets::default();
+        let url = Url::parse(&secrets.hold(&found("url", "http://hooks.example/T1"), None)).unwrap();
+        assert!(url.scheme() == "https" && url.host_str().unwrap().ends_with(".invalid"), "{url}");
+        assert!(Url::parse(&secrets.hold(&found("token", "hunter22"), None)).is_err());
+    }
+
+    #[test]
     fn masks_what_repeats_a_secret() {
         let mut secrets = Secrets::default();
         secrets.hold(&found("url", "https://hooks.example/T1/"), None);
@@ -214,6 +245,8 @@ mod tests {
             "cannot reach [secret]/: refused"
         );
         assert_eq!(secrets.mask_bytes(b"\xffhttps://hooks.example/T1"), b"\xff[secret]");
+        secrets.hold(&found("password", "a/b\"c d"), None);
+        assert_eq!(secrets.mask("no a%2Fb%22c%20d in a/b\\\"c d"), "no [secret] in [secret]");
     }
 
     #[test]

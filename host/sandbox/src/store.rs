@@ -20,6 +20,7 @@ use crate::engine::CallUnderWay;
 use crate::limits::CallLimits;
 use crate::memory::UNCOUNTED_BYTES;
 use crate::outbound::Access;
+use crate::outlet::Outlets;
 use crate::wasi::Wasi;
 
 /// Functions of a backtrace that are kept.
@@ -37,16 +38,14 @@ pub(crate) struct HostState {
     pub(crate) subject: String,
     /// What it may reach; nothing for drivers and detectors.
     pub(crate) access: Arc<Access>,
-    /// When the call must be over.
-    pub(crate) ends_at: Instant,
+    /// The ways out of the call for its requests.
+    pub(crate) outlets: Outlets,
     /// The time of the call.
     pub(crate) now: Timestamp,
     /// The last error that it logged in this call.
     pub(crate) last_words: Option<String>,
     /// For language runtimes; none where the guest never asked for it.
     pub(crate) wasi: Option<Box<Wasi>>,
-    /// How many the call has made.
-    pub(crate) requests: usize,
     slices_left: u32,
     account: MemoryAccount,
 }
@@ -101,12 +100,11 @@ pub(crate) fn new_store(engine: &Engine, plugin: &Arc<PluginContext>, purpose: P
         HostState {
             plugin: Arc::clone(plugin),
             subject: purpose.subject,
+            outlets: Outlets::new(Arc::clone(plugin), Arc::clone(&purpose.access)),
             access: purpose.access,
-            ends_at: Instant::now(),
             now: Timestamp::UNIX_EPOCH,
             last_words: None,
             wasi: None,
-            requests: 0,
             slices_left: 0,
             account: MemoryAccount {
                 plugin: Arc::clone(plugin),
@@ -136,9 +134,8 @@ pub(crate) fn arm(store: &mut Store<HostState>, limits: CallLimits, now: Timesta
     store.set_epoch_deadline(1);
     let state = store.data_mut();
     state.slices_left = limits.slices();
-    state.ends_at = Instant::now() + limits.wall_clock;
+    state.outlets.begin_call(&state.subject, Instant::now() + limits.wall_clock);
     state.now = now;
-    state.requests = 0;
     state.last_words = None;
     if let Some(wasi) = &state.wasi {
         wasi.begin_call(&state.subject, now);

@@ -6,6 +6,7 @@ mod hostile;
 mod models;
 mod redirects;
 mod registry;
+mod wasi_http;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -33,6 +34,7 @@ const FIRST_PARTY: [EmbeddedPlugin; 5] = [
 const HOSTILE_DRIVER: &[u8] = include_bytes!("../../../plugins/dist/hostile/driver.wasm");
 const HOSTILE_DETECTOR: &[u8] = include_bytes!("../../../plugins/dist/hostile/detector.wasm");
 const HOSTILE_RECEIVER: &[u8] = include_bytes!("../../../plugins/dist/hostile/receiver.wasm");
+const HOSTILE_WASI: &[u8] = include_bytes!("../../../plugins/dist/hostile/wasi.wasm");
 /// The time of all tests.
 const NOW: Timestamp = Timestamp::from_millis(1_795_248_000_000);
 
@@ -49,15 +51,16 @@ async fn first_party(http: Arc<dyn HttpClient>) -> Plugins {
     Plugins::load(PluginsOptions { embedded: FIRST_PARTY.to_vec(), http, ..options() }).await.unwrap()
 }
 
-/// The hostile plugins; the receiver as if the operator had granted it nothing but what it asks for.
+/// The hostile plugins. The operator granted the receiver several places, and let its secret go to one of them.
 async fn hostile(http: Arc<dyn HttpClient>, limits: Limits) -> (Plugins, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("hostile-receiver.wasm"), HOSTILE_RECEIVER).unwrap();
-    let grants = "[grants]\nhosts = [\"https://api.example\"]\n[grants.secrets.token]\nhosts = [\"https://api.example\"]\n";
+    let grants = "[grants]\nhosts = [\"https://api.example\", \"https://other.example\", \"https://*.below.example\"]\n[grants.secrets.token]\nhosts = [\"https://api.example\"]\n";
     std::fs::write(folder.path().join("hostile-receiver.toml"), grants).unwrap();
     let embedded = vec![
         EmbeddedPlugin { name: "hostile-driver", wasm: HOSTILE_DRIVER },
         EmbeddedPlugin { name: "hostile-detector", wasm: HOSTILE_DETECTOR },
+        EmbeddedPlugin { name: "hostile-wasi", wasm: HOSTILE_WASI },
         FIRST_PARTY[0],
     ];
     let folder_path = Some(folder.path().to_path_buf());

@@ -2,7 +2,7 @@
 //!
 //! No folder, no variable of the environment, no argument, an empty stdin; sockets and names are refused. What is printed
 //! goes to the plugin's log. The clock shows the time of the call, and random numbers come from a seed that follows from
-//! plugin, subject and time: so the same calls give the same answers here too.
+//! plugin, subject and time: so the same calls give the same answers here too. Only [`http`] leads anywhere.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::Pin;
@@ -19,10 +19,13 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::WasiHttpCtx;
 
 use crate::context::PluginContext;
 use crate::plugin_log::{LogLevel, LogLine};
 use crate::store::HostState;
+
+pub(crate) mod http;
 
 /// Streams, directories and the like that one instance may have open.
 const MAX_HANDLES: usize = 1_000;
@@ -40,6 +43,7 @@ const LAST_WORDS: [&str; 3] = ["panic:", "fatal error:", "Fatal Python error:"];
 /// What an instance has of WASI.
 pub(crate) struct Wasi {
     context: WasiCtx,
+    http: WasiHttpCtx,
     table: ResourceTable,
     clock: CallClock,
     output: Printed,
@@ -73,7 +77,9 @@ impl Wasi {
             .allow_ip_name_lookup(false);
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_HANDLES);
-        Self { context: builder.build(), table, clock, output, errors }
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(http::FIELDS_BYTES);
+        Self { context: builder.build(), http, table, clock, output, errors }
     }
 
     /// A call begins, at this time and for this subject.
@@ -90,12 +96,20 @@ impl Wasi {
 }
 
 impl WasiView for HostState {
-    /// Made where a guest first asks for it: most never do.
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let wasi =
-            self.wasi.get_or_insert_with(|| Box::new(Wasi::new(&self.plugin, &self.subject, self.now)));
-        WasiCtxView { ctx: &mut wasi.context, table: &mut wasi.table }
+        let Wasi { context, table, .. } = made(&mut self.wasi, &self.plugin, &self.subject, self.now);
+        WasiCtxView { ctx: context, table }
     }
+}
+
+/// Made where a guest first asks for it: most never do.
+fn made<'a>(
+    wasi: &'a mut Option<Box<Wasi>>,
+    plugin: &Arc<PluginContext>,
+    subject: &str,
+    now: Timestamp,
+) -> &'a mut Wasi {
+    wasi.get_or_insert_with(|| Box::new(Wasi::new(plugin, subject, now)))
 }
 
 fn seed(plugin: &str, subject: &str, now: Timestamp) -> u64 {
@@ -291,7 +305,7 @@ impl AsyncWrite for Printed {
 mod tests {
     use super::*;
     use crate::memory::MemoryPool;
-    use crate::{Limits, NoHttp};
+    use crate::{Limits, MemoryValues, NoHttp};
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_248_000_000);
 
@@ -311,7 +325,8 @@ mod tests {
 
     #[test]
     fn what_is_printed_becomes_lines_and_last_words() {
-        let plugin = PluginContext::new("p", Limits::default(), Arc::new(NoHttp), &MemoryPool::of_machine());
+        let services = (Arc::new(NoHttp) as _, Arc::new(MemoryValues::default()) as _);
+        let plugin = PluginContext::new("p", Limits::default(), services, &MemoryPool::of_machine());
         let errors = Printed::new(Arc::clone(&plugin), "board", LogLevel::Warn);
         errors.print(b"starting\npanic: runtime error: ");
         errors.print(b"index out of range\n\n");

@@ -98,7 +98,7 @@ async fn run(command: Command) -> Outcome {
     match command {
         Command::Demo(args) => demo::run(args).await,
         Command::Serve(args) => serve::run(args).await,
-        Command::Check(args) => check::run(&args).await,
+        Command::Check(args) => check::run(args).await,
         Command::Plugin(args) => plugin::run(args).await,
         Command::CompilePlugin(args) => compile_plugin::run(&args),
         Command::Query(args) => query::run(args).await,

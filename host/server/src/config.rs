@@ -13,7 +13,7 @@ mod promql;
 mod rule_files;
 pub mod secrets;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bellwether_devices::DeviceSet;
@@ -77,8 +77,8 @@ pub struct Configuration {
     pub scrapes: Vec<ScrapeJob>,
     /// How alerts are routed.
     pub alerting: bellwether_alerting::config::Config,
-    /// The folder that the routing configuration's own paths count from.
-    pub alerting_folder: PathBuf,
+    /// The file that routing was read from, as the user named it.
+    pub alerting_file: PathBuf,
     /// Boards.
     pub devices: DeviceSet,
     /// What is judged by models.
@@ -93,12 +93,19 @@ pub struct Configuration {
     pub history_retention: Duration,
     /// Remarks about what was taken differently than written.
     pub notes: Vec<String>,
+    /// What of it does not work with the plugins that there are: receivers and devices, a line each.
+    pub problems: Vec<String>,
     /// The files, for the status page.
     pub files: Vec<SourceFile>,
     prometheus_yaml: String,
 }
 
 impl Configuration {
+    /// The folder that the routing configuration's own paths count from.
+    pub fn alerting_folder(&self) -> &Path {
+        self.alerting_file.parent().unwrap_or(Path::new(""))
+    }
+
     /// What is fixed when a host starts stays as it is; a note says what was written in vain.
     pub fn keep_what_needs_a_restart(&mut self, former: &Self) {
         let mut changed = Vec::new();

@@ -6,13 +6,14 @@ mod files;
 pub mod inbox;
 mod ledger;
 mod outcome;
+mod problem;
 mod receivers;
 mod requests;
 #[cfg(test)]
 mod samples;
 mod worker;
 
-pub use files::unreadable as unreadable_files;
 pub use ledger::{Delivered, Ledger, LedgerEntry};
+pub use problem::{IntegrationProblem, Remedy};
 pub use receivers::{ConfiguredReceivers, NATIVE_KINDS, NativeReceivers, Sender};
 pub use worker::{DeliveryDeps, alert_routing, run, tell_routing};

@@ -84,6 +84,8 @@ pub struct Host {
     pub receivers: Arc<ArcSwap<ConfiguredReceivers>>,
     engine: Arc<ArcSwap<Engine>>,
     natives: NativeReceivers,
+    /// Wakes those who deliver.
+    outbox: Arc<Notify>,
     origin: Origin,
     configuration: ArcSwap<Configuration>,
     addresses: RwLock<[SocketAddr; 2]>,
@@ -120,7 +122,8 @@ impl Host {
         let state = Arc::new(SqliteState::open(&options.data_dir.join("state.db"))?);
         let plugin_dir = configuration.plugin_dir.clone();
         let plugin_dir = plugin_dir.unwrap_or_else(|| options.data_dir.join("plugins"));
-        let plugins = plugins::load(&plugin_dir, &options.data_dir, options.program, &clock).await?;
+        let plugins =
+            plugins::load(&plugin_dir, &options.data_dir, options.program, state.clone(), &clock).await?;
         let engine =
             Arc::new(ArcSwap::from_pointee(plugins::engine(&plugins, configuration.promql.engine.clone())));
         let specs =
@@ -186,7 +189,7 @@ impl Host {
         let specs =
             config::load_rules(&configuration.rule_files, &self.engine(), configuration.evaluation_interval)?;
         let receivers = build_receivers(&mut configuration, &self.natives, &self.plugins).await?;
-        self.receivers.store(Arc::new(receivers));
+        self.exchange_receivers(receivers).await;
         self.routing.swap(configuration.alerting.clone()).await;
         self.devices.reload(&configuration.devices).await;
         self.scraping.set(&configuration.scrapes).await?;
@@ -240,14 +243,35 @@ impl Host {
     /// Receivers with the plugins that there are now.
     async fn rebuild_receivers(&self) -> anyhow::Result<()> {
         let _one_at_a_time = self.reloading.lock().await;
-        let mut configuration = Configuration::clone(&self.config());
+        let former = self.config();
+        let mut configuration = Configuration::clone(&former);
         let receivers = build_receivers(&mut configuration, &self.natives, &self.plugins).await?;
-        self.receivers.store(Arc::new(receivers));
+        self.exchange_receivers(receivers).await;
+        for news in configuration.problems.iter().filter(|problem| !former.problems.contains(problem)) {
+            warn!("{news}");
+        }
+        self.configuration.store(Arc::new(configuration));
         Ok(())
     }
 
+    /// Puts receivers to work. What waits for one that was put right does not wait any longer.
+    async fn exchange_receivers(&self, receivers: ConfiguredReceivers) {
+        let repaired = receivers.repaired_since(&self.receivers.load());
+        self.receivers.store(Arc::new(receivers));
+        if repaired.is_empty() {
+            return;
+        }
+        let (state, now) = (Arc::clone(&self.state), self.clock.now());
+        let retried = tokio::task::spawn_blocking(move || state.retry_now(&repaired, now)).await;
+        match retried.map_err(anyhow::Error::new).and_then(|retried| Ok(retried?)) {
+            Ok(()) => self.outbox.notify_one(),
+            Err(error) => warn!(error = format!("{error:#}"), "messages that wait are tried again later"),
+        }
+    }
+
     fn log_notes(&self) {
-        for note in &self.config().notes {
+        let configuration = self.config();
+        for note in configuration.notes.iter().chain(&configuration.problems) {
             warn!("{note}");
         }
     }
@@ -279,14 +303,14 @@ impl Wiring {
             (Arc::new(Journal::default()), Arc::new(Telemetry::default()), Arc::new(Ledger::default()));
         let durable: Arc<dyn DurableState> = Arc::clone(&self.state) as _;
         let inbox = Arc::new(Inbox::new(Arc::clone(&durable)));
-        let natives = NativeReceivers { email: Arc::new(Email::default()), inbox: Arc::clone(&inbox) };
+        let natives = NativeReceivers { email: Arc::new(Email::default()), inbox: Arc::clone(&inbox) as _ };
         let receivers = build_receivers(&mut configuration, &natives, &self.plugins).await?;
         let receivers = Arc::new(ArcSwap::from_pointee(receivers));
-        let wake = Arc::new(Notify::new());
+        let outbox = Arc::new(Notify::new());
         let routing = routing::start(
             routing::RoutingDeps {
                 state: Arc::clone(&durable),
-                outbox: Arc::clone(&wake),
+                outbox: Arc::clone(&outbox),
                 journal: Arc::clone(&journal),
                 clock: self.clock.clone(),
                 start,
@@ -297,7 +321,7 @@ impl Wiring {
         let delivery = DeliveryDeps {
             state: Arc::clone(&durable),
             receivers: Arc::clone(&receivers),
-            wake,
+            wake: Arc::clone(&outbox),
             ledger: Arc::clone(&ledger),
             journal: Arc::clone(&journal),
             telemetry: Arc::clone(&telemetry),
@@ -378,6 +402,7 @@ impl Wiring {
             receivers,
             engine: self.engine,
             natives,
+            outbox,
             origin,
             configuration: ArcSwap::from_pointee(configuration),
             addresses: RwLock::new(addresses),
@@ -387,17 +412,17 @@ impl Wiring {
     }
 }
 
+/// The receivers of a configuration, which is told what does not work with the plugins that there are.
 async fn build_receivers(
     configuration: &mut Configuration,
     natives: &NativeReceivers,
     plugins: &Plugins,
 ) -> anyhow::Result<ConfiguredReceivers> {
     let templates = config::load_templates(configuration)?;
-    let mut notes = Vec::new();
-    let (alerting, folder) = (&configuration.alerting, &configuration.alerting_folder);
-    let receivers =
-        ConfiguredReceivers::build(alerting, folder, templates, natives, plugins, &mut notes).await;
-    configuration.notes.extend(notes);
-    configuration.notes.extend(plugins::device_problems(plugins, &configuration.devices));
+    let (alerting, folder) = (&configuration.alerting, configuration.alerting_folder());
+    let (receivers, problems) =
+        ConfiguredReceivers::build(alerting, folder, templates, natives, plugins).await;
+    configuration.problems = problems.iter().map(ToString::to_string).collect();
+    configuration.problems.extend(plugins::device_problems(plugins, &configuration.devices));
     Ok(receivers)
 }

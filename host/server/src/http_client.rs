@@ -18,12 +18,12 @@ pub use self::secret::{Secret, SecretError};
 pub use self::settings::HttpSettings;
 pub use self::tls::{TlsConfig, TlsMaterial, TlsSettings};
 
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bellwether_model::BoxFuture;
-use bellwether_sandbox::egress::is_public;
 use bellwether_sandbox::{AddressPolicy, HttpClient, HttpError, HttpMethod, HttpRequest, HttpResponse};
 use bytes::{Bytes, BytesMut};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -36,31 +36,22 @@ const MAX_IDLE_PER_HOST: usize = 2;
 
 /// Sends plugins' requests over reqwest and rustls.
 #[derive(Debug, Clone)]
-pub struct PluginHttpClient {
-    any: reqwest::Client,
-    public_only: reqwest::Client,
-}
+pub struct PluginHttpClient(HashMap<AddressPolicy, reqwest::Client>);
 
 impl PluginHttpClient {
     /// A client without proxy, redirects or cookies.
     pub fn new() -> reqwest::Result<Self> {
-        let builder = || base().no_proxy();
-        Ok(Self {
-            any: builder().build()?,
-            public_only: builder().dns_resolver(Arc::new(PublicOnly::default())).build()?,
-        })
+        let client = |policy| {
+            let resolver = Arc::new(Permitted { policy, except: Vec::new() });
+            Ok((policy, base().no_proxy().dns_resolver(resolver).build()?))
+        };
+        Ok(Self(AddressPolicy::ALL.into_iter().map(client).collect::<reqwest::Result<_>>()?))
     }
 }
 
 impl HttpClient for PluginHttpClient {
     fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, HttpError>> {
-        Box::pin(async move {
-            let client = match request.addresses {
-                AddressPolicy::Any => &self.any,
-                AddressPolicy::PublicOnly => &self.public_only,
-            };
-            exchange(client, request).await
-        })
+        Box::pin(async move { exchange(&self.0[&request.addresses], request).await })
     }
 }
 
@@ -77,9 +68,7 @@ fn base() -> reqwest::ClientBuilder {
 async fn exchange(client: &reqwest::Client, request: HttpRequest) -> Result<HttpResponse, HttpError> {
     let url: reqwest::Url =
         request.url.parse().map_err(|_| HttpError::InvalidRequest("the URL cannot be read".to_owned()))?;
-    if request.addresses == AddressPolicy::PublicOnly {
-        refuse_private_literal(&url)?;
-    }
+    check_literal(request.addresses, &url)?;
     let mut builder = client.request(method(request.method), url).timeout(request.timeout).body(request.body);
     for (name, value) in &request.headers {
         builder = builder.header(name, value);
@@ -103,11 +92,11 @@ const fn method(method: HttpMethod) -> reqwest::Method {
 }
 
 /// An address written into the URL never goes through the resolver.
-fn refuse_private_literal(url: &reqwest::Url) -> Result<(), HttpError> {
+fn check_literal(policy: AddressPolicy, url: &reqwest::Url) -> Result<(), HttpError> {
     let host = url.host_str().unwrap_or("").trim_start_matches('[').trim_end_matches(']');
     match host.parse::<IpAddr>() {
-        Ok(address) if !is_public(address) => {
-            Err(HttpError::Denied(format!("{address} is no public address")))
+        Ok(address) if !policy.permits(address) => {
+            Err(HttpError::Denied(format!("{address} is no {}", policy.in_words())))
         }
         Ok(_) | Err(_) => Ok(()),
     }
@@ -138,22 +127,24 @@ fn translate(error: &reqwest::Error) -> HttpError {
     if error.is_builder() { HttpError::InvalidRequest(text) } else { HttpError::Unreachable(text) }
 }
 
-/// Resolves names to public addresses only.
-#[derive(Debug, Default)]
-struct PublicOnly {
+/// Resolves names to addresses that a policy permits.
+#[derive(Debug)]
+struct Permitted {
+    policy: AddressPolicy,
     /// Names of proxies, which are the operator's own choice, wherever they are.
     except: Vec<String>,
 }
 
-impl Resolve for PublicOnly {
+impl Resolve for Permitted {
     fn resolve(&self, name: Name) -> Resolving {
         let is_excepted = self.except.iter().any(|host| host.eq_ignore_ascii_case(name.as_str()));
+        let policy = self.policy;
         Box::pin(async move {
             let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let allowed = found.into_iter().filter(|address| is_excepted || is_public(address.ip()));
+            let allowed = found.into_iter().filter(|address| is_excepted || policy.permits(address.ip()));
             let allowed: Vec<SocketAddr> = allowed.collect();
             if allowed.is_empty() {
-                return Err(format!("{} stands for no public address", name.as_str()).into());
+                return Err(format!("{} stands for no {}", name.as_str(), policy.in_words()).into());
             }
             Ok(Box::new(allowed.into_iter()) as Addrs)
         })

@@ -11,6 +11,7 @@ use bellwether_devices::{DeviceConfig, DeviceSet, DriverLookup};
 use bellwether_model::BoxFuture;
 use bellwether_model::detector::Detector;
 use bellwether_model::device::{DeviceContext, Driver, DriverFailure, DriverInfo, DriverSession};
+use bellwether_model::plugin_store::PluginStore;
 use bellwether_promql::{Engine, EngineOptions, FunctionRegistry, PluginFunction};
 use bellwether_sandbox::{
     Compiler, EmbeddedPlugin, Plugins, PluginsOptions, SandboxedDriver, SettingProblem,
@@ -56,28 +57,23 @@ pub async fn load(
     folder: &Path,
     data_dir: &Path,
     program: Option<PathBuf>,
+    values: Arc<dyn PluginStore>,
     clock: &Clock,
 ) -> anyhow::Result<Plugins> {
     let http = PluginHttpClient::new().context("cannot set up the HTTP client of plugins")?;
     let options = PluginsOptions {
-        embedded: EMBEDDED.to_vec(),
         folder: Some(folder.to_owned()),
         cache: Some(cache_of(data_dir)),
         compiler: program.map(|program| Arc::new(Apart { program }) as Arc<dyn Compiler>),
         http: Arc::new(http),
-        ..PluginsOptions::new(clock.as_fn())
+        values,
+        ..options(clock)
     };
     Ok(Plugins::load(options).await?)
 }
 
-/// Loads plugins for a look at them: they are not kept, and reach no network.
-async fn load_for_a_look(folder: Option<&Path>) -> anyhow::Result<Plugins> {
-    let options = PluginsOptions {
-        embedded: EMBEDDED.to_vec(),
-        folder: folder.map(Path::to_owned),
-        ..PluginsOptions::new(Clock::system().as_fn())
-    };
-    Ok(Plugins::load(options).await?)
+fn options(clock: &Clock) -> PluginsOptions {
+    PluginsOptions { embedded: EMBEDDED.to_vec(), ..PluginsOptions::new(clock.as_fn()) }
 }
 
 /// An engine whose expressions can call all functions of all detectors. A function whose name is taken is left out.
@@ -95,15 +91,42 @@ pub fn engine(plugins: &Plugins, options: EngineOptions) -> Engine {
     Engine::new(options).with_functions(Arc::new(functions))
 }
 
-/// An engine to check expressions with: it knows the plugins' functions, whose guests reach no network.
-pub async fn checking_engine(folder: Option<&Path>, options: EngineOptions) -> anyhow::Result<Engine> {
-    let plugins = load_for_a_look(folder).await?;
-    Ok(engine(&plugins, options))
+/// A look at a folder of plugins.
+#[derive(Debug, Clone, Copy)]
+pub struct Look<'a> {
+    /// The folder.
+    pub folder: &'a Path,
+    /// The data folder of the server that has compiled them.
+    pub data_dir: &'a Path,
+    /// Whether the folder's lock keeps out what it keeps out of the server.
+    pub honour_lock: bool,
 }
 
-/// The plugins of a folder and those of the host, for a look at them: they reach no network.
-pub async fn look(folder: &Path) -> anyhow::Result<Plugins> {
-    load_for_a_look(Some(folder)).await
+impl<'a> Look<'a> {
+    /// At what a server would load, whose data folder the folder of plugins is in.
+    pub fn of(folder: &'a Path) -> Self {
+        Self { folder, data_dir: folder.parent().unwrap_or(folder), honour_lock: true }
+    }
+}
+
+/// The plugins of a folder and those of the host, for a look at them: they reach no network. The code that a server keeps
+/// in its data folder is used as the server does; where there is none, everything is compiled, and nothing kept.
+pub async fn look(look: Look<'_>) -> anyhow::Result<Plugins> {
+    let cache = cache_of(look.data_dir);
+    let options = PluginsOptions {
+        folder: Some(look.folder.to_owned()),
+        honour_lock: look.honour_lock,
+        cache: cache.is_dir().then_some(cache),
+        ..options(&Clock::system())
+    };
+    Ok(Plugins::load(options).await?)
+}
+
+/// Compiles the plugins of the host into a data folder, as a server does.
+#[cfg(test)]
+pub(crate) async fn begin_cache(data_dir: &Path) {
+    let options = PluginsOptions { cache: Some(cache_of(data_dir)), ..options(&Clock::system()) };
+    Plugins::load(options).await.unwrap();
 }
 
 /// How devices find their drivers.
@@ -150,5 +173,28 @@ impl Driver for CheckedDriver {
                 Box::pin(std::future::ready(Err(failure)))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_look_uses_the_code_of_the_server_and_begins_no_cache() {
+        let data = tempfile::tempdir().unwrap();
+        let folder = data.path().join("plugins");
+        std::fs::create_dir(&folder).unwrap();
+        let cache = cache_of(data.path());
+        let here = Look { folder: &folder, data_dir: data.path(), honour_lock: true };
+        look(here).await.unwrap();
+        assert!(!cache.exists(), "compiling apart begins it, which takes an empty one");
+        begin_cache(data.path()).await;
+        let code = || std::fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path());
+        let files: Vec<PathBuf> = code().collect();
+        std::fs::remove_file(&files[0]).unwrap();
+        let again = look(here).await.unwrap().status();
+        assert_eq!(again.len(), EMBEDDED.len());
+        assert_eq!(code().count(), files.len(), "what was missing is there for the server, too");
     }
 }

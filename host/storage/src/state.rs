@@ -13,6 +13,7 @@ mod inbox;
 mod leases;
 mod models;
 mod notification_log;
+mod plugin_values;
 mod schema;
 
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bellwether_model::history::{EpisodeRecord, HistoryQuery};
+use bellwether_model::plugin_store::{Kept, PluginStore};
 use bellwether_model::receiver::Receipt;
 use bellwether_model::state::{
     Attempt, DeadDelivery, Delivery, DurableState, InboxMessage, LeaseLimits, StateChange, StateError,
@@ -68,17 +70,6 @@ impl SqliteState {
             reader: Mutex::new(reader),
             leases: Leases::default(),
         })
-    }
-
-    /// What the last delivery of this group to this integration of a receiver returned, where it returned anything
-    /// and is not older than the week for which delivered messages are kept.
-    pub fn last_receipt(
-        &self,
-        group_key: &str,
-        receiver: &str,
-        integration: u32,
-    ) -> Result<Option<Receipt>, StateError> {
-        self.read("read a receipt", |db| deliveries::last_receipt(db, group_key, receiver, integration))
     }
 
     /// Messages that were given up, newest first.
@@ -217,7 +208,7 @@ impl DurableState for SqliteState {
         &self,
         now: Timestamp,
         until: Timestamp,
-        limits: LeaseLimits,
+        limits: LeaseLimits<'_>,
     ) -> Result<Vec<Delivery>, StateError> {
         if self.leases.clock_went_back(now) {
             self.write("make deliveries due", Sync::Later, |db, _| deliveries::make_due(db, now))?;
@@ -237,6 +228,21 @@ impl DurableState for SqliteState {
         })?;
         self.leases.give_back(attempts.iter().map(|attempt| attempt.id.as_str()));
         Ok(dead)
+    }
+
+    fn retry_now(&self, integrations: &[(String, u32)], now: Timestamp) -> Result<(), StateError> {
+        self.write("make deliveries due", Sync::Later, |db, _| {
+            integrations.iter().try_for_each(|integration| deliveries::retry_now(db, integration, now))
+        })
+    }
+
+    fn last_receipt(
+        &self,
+        group_key: &str,
+        receiver: &str,
+        integration: u32,
+    ) -> Result<Option<Receipt>, StateError> {
+        self.read("read a receipt", |db| deliveries::last_receipt(db, group_key, receiver, integration))
     }
 
     fn next_delivery(&self, after: Timestamp) -> Result<Option<Timestamp>, StateError> {
@@ -290,6 +296,28 @@ impl DurableState for SqliteState {
 
     fn inbox_message(&self, id: &str) -> Result<Option<InboxMessage>, StateError> {
         self.read("read the inbox", |db| inbox::find(db, id))
+    }
+}
+
+impl PluginStore for SqliteState {
+    fn value(&self, plugin: &str, key: &str) -> Result<Option<Vec<u8>>, StateError> {
+        self.read("read a plugin's value", |db| plugin_values::find(db, plugin, key))
+    }
+
+    fn put_value(
+        &self,
+        plugin: &str,
+        key: &str,
+        value: &[u8],
+        quota_bytes: usize,
+    ) -> Result<Kept, StateError> {
+        self.write("keep a plugin's value", Sync::Later, |db, _| {
+            plugin_values::put(db, plugin, key, value, quota_bytes)
+        })
+    }
+
+    fn forget_value(&self, plugin: &str, key: &str) -> Result<(), StateError> {
+        self.write("forget a plugin's value", Sync::Later, |db, _| plugin_values::forget(db, plugin, key))
     }
 }
 

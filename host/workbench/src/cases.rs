@@ -184,6 +184,9 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
+mod archive;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

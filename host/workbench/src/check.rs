@@ -10,13 +10,15 @@ use wit_component::DecodedWasm;
 use wit_parser::{Resolve, WorldId, WorldItem};
 
 use crate::component::{Facts, Layer};
-use crate::embedded::WIT;
 use crate::error::WorkbenchError;
 use crate::guest::Loaded;
+use crate::interfaces::{HOST, packages};
 use crate::project::KINDS;
 
 /// The version of the interfaces that the host speaks; later patches are fine.
 const SPOKEN: &str = "0.1";
+/// What the HTTP clients of languages import to send requests.
+const WASI_REQUESTS: [&str; 2] = ["wasi:http/types", "wasi:http/outgoing-handler"];
 
 /// What was found out about one file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -157,7 +159,13 @@ fn against(kind: PluginKind, wasm: &[u8], facts: &Facts) -> Verdict {
     let mut runtime = Vec::new();
     for import in &facts.imports {
         let (interface, version) = split_version(import);
-        if interface.starts_with("wasi:") {
+        if WASI_REQUESTS.contains(&interface) {
+            if kind != PluginKind::Receiver {
+                verdict.errors.push(format!(
+                    "imports {import}, but only receivers send requests\n  -> build it without its language's HTTP client"
+                ));
+            }
+        } else if interface.starts_with("wasi:") {
             runtime.push(import.as_str());
         } else if !host.imports.iter().any(|(known, _)| known == interface) {
             verdict.errors.push(foreign_import(import, kind, &host));
@@ -171,7 +179,7 @@ fn against(kind: PluginKind, wasm: &[u8], facts: &Facts) -> Verdict {
         let packages: BTreeSet<&str> = runtime.iter().filter_map(|import| import.split('/').next()).collect();
         let packages: Vec<&str> = packages.into_iter().collect();
         verdict.warnings.push(format!(
-            "imports {} interfaces of {} (came with its language's runtime): calls of them will be refused",
+            "imports {} interfaces of {} (came with its language's runtime): there is nothing in them",
             runtime.len(),
             packages.join(", ")
         ));
@@ -187,7 +195,7 @@ fn foreign_import(import: &str, kind: PluginKind, host: &Surface) -> String {
     let remedy = match kind {
         PluginKind::Driver => "drivers do no I/O: return bytes in output.writes, or write a receiver",
         PluginKind::Detector => "detectors see nothing but their windows",
-        PluginKind::Receiver => "receivers have http and secrets; mail and a store come with a later host",
+        PluginKind::Receiver => "receivers have http, secrets and kv; mail comes with a later host",
     };
     format!("imports {import}, but a {kind} is offered only {}\n  -> {remedy}", offered.join(", "))
 }
@@ -222,22 +230,17 @@ impl Surface {
     /// The world that the host has for a kind, out of the interfaces in this program; for a detector with or without
     /// models.
     fn of_host(kind: PluginKind, with_models: bool) -> Self {
-        let mut resolve = Resolve::default();
-        let package = |folder: &str| {
-            let mut map = wit_parser::SourceMap::default();
-            for (path, bytes) in
-                WIT.iter().filter(|(path, _)| path.starts_with(folder) && path.ends_with(".wit"))
-            {
-                map.push_str(path, String::from_utf8_lossy(bytes));
-            }
-            map.parse().map_err(|(_, error)| error).expect("the embedded interfaces are tested")
+        let (resolve, [_, own]) = packages([HOST, &kind.to_string()]);
+        // Of the fuller world of receivers this host has all but mail.
+        let world = match kind {
+            PluginKind::Receiver => "receiver-plugin-full".to_owned(),
+            PluginKind::Detector if with_models => "detector-plugin-full".to_owned(),
+            PluginKind::Driver | PluginKind::Detector => format!("{kind}-plugin"),
         };
-        resolve.push_group(package("host/")).expect("the embedded interfaces are tested");
-        let own =
-            resolve.push_group(package(&format!("{kind}/"))).expect("the embedded interfaces are tested");
-        let world = format!("{kind}-plugin{}", if with_models { "-full" } else { "" });
         let world = resolve.select_world(&[own], Some(&world));
-        Self::of(&resolve, world.expect("the embedded interfaces are tested"))
+        let mut surface = Self::of(&resolve, world.expect("the embedded interfaces are tested"));
+        surface.imports.retain(|(interface, _)| interface != "bellwether:host/mail");
+        surface
     }
 }
 
@@ -286,6 +289,7 @@ mod tests {
     use super::*;
 
     const KV: &[u8] = include_bytes!("../../../plugins/dist/kv.wasm");
+    const FETCHER: &[u8] = include_bytes!("../../../plugins/dist/test/fetcher.wasm");
 
     /// The same component with another text of the same length in it.
     fn with(from: &str, to: &str) -> Vec<u8> {
@@ -353,6 +357,18 @@ mod tests {
         let mut verdict = Verdict::default();
         compare(&plugin, &host, PluginKind::Detector, &mut verdict);
         assert!(verdict.errors[0].starts_with("does not export restore of bellwether:detector/models"));
+    }
+
+    #[test]
+    fn receivers_may_use_the_http_client_of_their_language() {
+        let verdict = look(FETCHER);
+        assert!(verdict.is_good(), "{verdict:?}");
+        assert!(!verdict.warnings.iter().any(|text| text.contains("wasi:http")), "{verdict:?}");
+        let imports_http = Facts { imports: vec!["wasi:http/types@0.2.10".into()], ..Facts::default() };
+        let verdict = against(PluginKind::Driver, KV, &imports_http);
+        assert!(
+            verdict.errors[0].starts_with("imports wasi:http/types@0.2.10, but only receivers send requests")
+        );
     }
 
     #[test]

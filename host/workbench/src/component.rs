@@ -120,10 +120,12 @@ impl Facts {
             let text = match interface {
                 "bellwether:host/types" => continue,
                 "bellwether:host/log" => "write log lines".to_owned(),
-                "bellwether:host/http" => "send HTTP requests to hosts that the operator grants".to_owned(),
+                "bellwether:host/http" | "wasi:http/types" | "wasi:http/outgoing-handler" => {
+                    "send HTTP requests to hosts that the operator grants".to_owned()
+                }
                 "bellwether:host/secrets" => "sign with secrets that it does not see".to_owned(),
                 "bellwether:host/mail" => "send mail (not offered by this host)".to_owned(),
-                "bellwether:host/kv" => "keep a few values (not offered by this host)".to_owned(),
+                "bellwether:host/kv" => "keep a few values".to_owned(),
                 _ if interface.starts_with("wasi:") => {
                     let package = interface.split('/').next().unwrap_or(interface);
                     format!("ask for {package}, which came with its language's runtime")
@@ -159,6 +161,14 @@ mod tests {
             "{:?}",
             facts.producers
         );
+    }
+
+    #[test]
+    fn requests_are_requests_over_either_interface() {
+        let facts = Facts::of(include_bytes!("../../../plugins/dist/test/fetcher.wasm"));
+        assert!(facts.imports.iter().any(|import| import.starts_with("wasi:http/")), "{:?}", facts.imports);
+        let requests = facts.capabilities().into_iter().filter(|words| words.starts_with("send HTTP"));
+        assert_eq!(requests.count(), 1);
     }
 
     #[test]

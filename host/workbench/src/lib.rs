@@ -18,7 +18,9 @@ mod embedded;
 mod error;
 mod guest;
 mod inspect;
+mod interfaces;
 mod project;
+pub mod reference;
 mod scaffold;
 
 pub use build::{Built, build};

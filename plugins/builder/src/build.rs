@@ -9,17 +9,19 @@ use anyhow::{Context, Result, bail};
 /// What the plugins are built for: no WASI, and `wasm-component-ld` makes components out of them.
 const TARGET: &str = "wasm32-unknown-unknown";
 
-/// The packages, in the workspace under `plugins`, and the names of their files. Hostile ones are test guests.
-const PLUGINS: [Plugin; 9] = [
+/// The packages, in the workspace under `plugins`, and the names of their files. Those in folders are guests of tests.
+const PLUGINS: [Plugin; 11] = [
     plugin("bellwether-driver-jsonl", None, "jsonl"),
     plugin("bellwether-driver-kv", None, "kv"),
     plugin("bellwether-detector-zscore", None, "zscore"),
     plugin("bellwether-receiver-webhook", None, "webhook"),
     plugin("bellwether-receiver-slack", None, "slack"),
+    plugin("bellwether-fetcher", None, "test/fetcher"),
     plugin("bellwether-hostile", Some("driver"), "hostile/driver"),
     plugin("bellwether-hostile", Some("detector"), "hostile/detector"),
     plugin("bellwether-hostile", Some("models"), "hostile/models"),
     plugin("bellwether-hostile", Some("receiver"), "hostile/receiver"),
+    plugin("bellwether-hostile", Some("wasi"), "hostile/wasi"),
 ];
 
 #[derive(Clone, Copy)]

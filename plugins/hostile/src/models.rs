@@ -67,6 +67,7 @@ impl Model for Level {
         }
         match self.kind.as_str() {
             "spin_score" => misbehave::spin(),
+            "recurse_score" => drop(misbehave::recurse(0)),
             "short_score" => return Ok(Verdicts::with_capacity(0)),
             "fail_score" => return Err("it has no opinion".into()),
             _ => {}
@@ -106,6 +107,7 @@ impl Models for Hostile {
             "hoard_fit",
             "fail_fit",
             "spin_score",
+            "recurse_score",
             "short_score",
             "fail_score",
             "flood_save",

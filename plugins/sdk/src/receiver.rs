@@ -6,7 +6,14 @@ mod bindings {
     #![allow(missing_docs, unused_qualifications, clippy::all, reason = "generated")]
     wit_bindgen::generate!({
         path: ["../../wit/host", "../../wit/receiver"],
-        world: "bellwether:receiver/receiver-plugin",
+        inline: "
+            package bellwether:sdk@0.1.0;
+            world receiver-plugin {
+              include bellwether:receiver/receiver-plugin@0.1.0;
+              import bellwether:host/kv@0.1.0;
+            }
+        ",
+        world: "bellwether:sdk/receiver-plugin",
         generate_all,
         pub_export_macro: true,
         export_macro_name: "export_receiver_world",
@@ -20,7 +27,7 @@ pub use bindings::{export_receiver_world, exports};
 use bindings::exports::bellwether::receiver::receiver as wit;
 
 pub use bindings::bellwether::host::types::{About, Label, Problem, Setting, SettingKind};
-pub use bindings::bellwether::host::{http, log, secrets};
+pub use bindings::bellwether::host::{http, kv, log, secrets};
 pub use wit::{Alert, Failure, Info, Notification, Purpose, Receipt, Status, Template};
 
 /// Longest pause that a server can ask for; longer ones are cut to it.
@@ -56,11 +63,12 @@ pub fn setting(name: &str, kind: SettingKind, required: bool, default: Option<&s
 }
 
 /// Sends a request and takes every answer but a 2xx for a failure: 5xx and the network can be retried, 429 waits as long
-/// as the server says, any other answer is final.
+/// as the server says, after 401 and 403 somebody has to put the credentials right, any other answer is final.
 pub fn deliver(request: &http::Request) -> Result<http::Response, Failure> {
     let response = http::send(request).map_err(failure_of_error)?;
     match response.status {
         200..=299 => Ok(response),
+        401 | 403 => Err(Failure::Misconfigured(describe_response(&response))),
         429 => Err(Failure::RateLimited(retry_after_ms(&response))),
         500.. => Err(Failure::Retryable(describe_response(&response))),
         _ => Err(Failure::Permanent(describe_response(&response))),

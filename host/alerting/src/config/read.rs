@@ -37,6 +37,11 @@ impl<'s> Section<'s> {
         self.place
     }
 
+    /// Where each key stands that nobody has taken yet.
+    pub(crate) fn places(&self) -> BTreeMap<String, Location> {
+        self.entries.iter().map(|entry| (entry.key.clone(), entry.place)).collect()
+    }
+
     /// The line of a key; that of the mapping where it is absent.
     pub(crate) fn line_of(&self, key: &str) -> u64 {
         let entry = self.entries.iter().find(|entry| entry.key == key);

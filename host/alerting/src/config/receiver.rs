@@ -42,14 +42,22 @@ pub struct Integration {
     pub send_resolved: bool,
     /// Its settings without `send_resolved`, with what comes from `global:` filled in.
     pub settings: Map<String, Json>,
-    /// Line of the file at which the settings begin, for messages.
-    pub line: u64,
+    /// Where the settings begin, for messages.
+    pub place: Location,
+    /// Where each setting stands that is written down here.
+    places: BTreeMap<String, Location>,
 }
 
 impl Integration {
     /// Whether the kind is one that Alertmanager knows too.
     pub fn is_upstream_kind(&self) -> bool {
         kinds::find(&self.kind).is_some()
+    }
+
+    /// Where a setting stands, under its own name or as a file; else where all of them begin.
+    pub fn place_of(&self, setting: &str) -> Location {
+        let own = self.places.get(setting).or_else(|| self.places.get(&format!("{setting}_file")));
+        own.copied().unwrap_or(self.place)
     }
 
     /// How many alerts one message holds at most; none where there is no limit.
@@ -176,14 +184,15 @@ fn note_plugin(context: &mut Context<'_, '_>, kind: &str, place: &Location) {
 /// Settings of a plugin are taken as they are, but for those of the requests that the host sends for it.
 fn read_plugin(context: &Context<'_, '_>, kind: &str, node: Node) -> Result<Integration, YamlError> {
     let source = context.source;
-    let line = node.place.line();
+    let place = node.place;
     let mut section = Section::new(source, "plugin settings", node)?;
+    let places = section.places();
     let send_resolved = section.bool("send_resolved")?.unwrap_or(true);
     let mut settings = take_fields(source, &[kinds::HTTP_CONFIG], &mut section)?;
     let rest = section.take_where(|_| true);
     settings.extend(rest.into_iter().map(|entry| (entry.key, super::schema::to_json(entry.node))));
     fill_http_from_global(context.global, &mut settings);
-    Ok(Integration { kind: kind.to_owned(), send_resolved, settings, line })
+    Ok(Integration { kind: kind.to_owned(), send_resolved, settings, place, places })
 }
 
 fn read_upstream(
@@ -194,6 +203,7 @@ fn read_upstream(
     let source = context.source;
     let place = node.place;
     let mut section = Section::new(source, spec.name, node)?;
+    let places = section.places();
     let send_resolved =
         section.take("send_resolved").map(|node| boolean(source, "send_resolved", &node)).transpose()?;
     let aliases =
@@ -211,7 +221,8 @@ fn read_upstream(
         kind: spec.name.to_owned(),
         send_resolved: send_resolved.unwrap_or(spec.send_resolved),
         settings,
-        line: place.line(),
+        place,
+        places,
     })
 }
 

@@ -25,6 +25,7 @@ use crate::egress::OriginPattern;
 use crate::modeller::OfferedKind;
 use crate::receiver::ReceiverInfo;
 use crate::settings::{self, SettingInfo, SettingKind};
+use crate::speech::plain;
 use crate::store::{self, HostState, Purpose, Stop};
 
 /// Longest name of a plugin, setting, template or event.
@@ -109,6 +110,9 @@ pub(super) async fn detector(
             odd.name, odd.windows
         ));
     }
+    for function in &functions {
+        unique("parameter", function.params.iter().map(|param| param.name.as_str()), is_snake_case)?;
+    }
     unique("kind of model", kinds.iter().map(|kind| kind.name.as_str()), is_snake_case)?;
     description.provides = functions.iter().map(|function| function.name.clone()).collect();
     description.provides.extend(kinds.iter().map(|kind| format!("model {}", kind.name)));
@@ -174,13 +178,14 @@ fn stopped(plugin: &PluginContext, store: &wasmtime::Store<HostState>, stop: Sto
 
 fn about(about: wit::About) -> Result<Description, String> {
     if !is_kebab_case(&about.name) {
-        return Err(format!("calls itself {:?}; a name has small letters, digits and -", about.name));
+        let name = shown(&about.name);
+        return Err(format!("calls itself {name:?}; a name has small letters, digits and -"));
     }
     unique("setting", about.settings.iter().map(|setting| setting.name.as_str()), is_snake_case)?;
     Ok(Description {
         name: about.name,
-        version: about.version,
-        summary: about.summary,
+        version: plain(&about.version),
+        summary: plain(&about.summary),
         settings: about.settings.into_iter().map(setting).collect::<Result<_, _>>()?,
         provides: Vec::new(),
         wants_hosts: Vec::new(),
@@ -191,7 +196,8 @@ fn setting(setting: wit::Setting) -> Result<SettingInfo, String> {
     let kind = setting_kind(setting.kind);
     let default = setting.default.map(|json| settings::checked_default(kind, &json)).transpose();
     let default = default.map_err(|problem| format!("has a default for {} that {problem}", setting.name))?;
-    Ok(SettingInfo { name: setting.name, kind, help: setting.help, required: setting.required, default })
+    let help = plain(&setting.help);
+    Ok(SettingInfo { name: setting.name, kind, help, required: setting.required, default })
 }
 
 const fn setting_kind(kind: wit::SettingKind) -> SettingKind {
@@ -231,22 +237,22 @@ fn metric(metric: driver_wit::Metric) -> MetricInfo {
         wit::MetricKind::Gauge => MetricKind::Gauge,
         wit::MetricKind::Counter => MetricKind::Counter,
     };
-    MetricInfo { name: metric.name, kind, help: metric.help }
+    MetricInfo { name: metric.name, kind, help: plain(&metric.help) }
 }
 
 fn event(event: driver_wit::EventKind) -> EventKind {
-    EventKind { kind: event.kind, severity: severity(event.severity), help: event.help }
+    EventKind { kind: event.kind, severity: severity(event.severity), help: plain(&event.help) }
 }
 
 fn function(function: detector_wit::Function) -> DetectorFunction {
     let param = |param: detector_wit::Param| DetectorParam {
         name: param.name,
-        help: param.help,
+        help: plain(&param.help),
         default: param.default,
     };
     DetectorFunction {
         name: function.name,
-        help: function.help,
+        help: plain(&function.help),
         windows: function.windows,
         params: function.params.into_iter().map(param).collect(),
         min_points: function.min_points,
@@ -273,7 +279,7 @@ fn unique<'a>(
     let mut seen = BTreeSet::new();
     for name in names {
         if !fits(name) || name.len() > MAX_NAME_BYTES {
-            return Err(format!("has a {what} with the impossible name {name:?}"));
+            return Err(format!("has a {what} with the impossible name {:?}", shown(name)));
         }
         if !seen.insert(name) {
             return Err(format!("has two of the {what} {name}"));
@@ -283,6 +289,11 @@ fn unique<'a>(
         }
     }
     Ok(())
+}
+
+/// The beginning of a name, for messages.
+fn shown(name: &str) -> &str {
+    &name[..name.floor_char_boundary(MAX_NAME_BYTES)]
 }
 
 fn is_kebab_case(name: &str) -> bool {

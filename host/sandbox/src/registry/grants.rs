@@ -5,6 +5,7 @@
 //! [grants]
 //! hosts = ["https://api.example.com"]       # scheme://host[:port], *. for all names below a domain
 //! private-networks = false                  # whether a *. may lead to private addresses
+//! kv = "1MiB"                               # what it may keep
 //! [grants.secrets.token]
 //! hosts = ["https://api.example.com"]       # this secret goes nowhere else
 //! [limits]
@@ -27,6 +28,9 @@ const MAX_FILE_BYTES: u64 = 64 << 10;
 /// Memory that can be granted: wasm's own limit.
 const MAX_MEMORY_BYTES: usize = u32::MAX as usize;
 
+/// Values that can be granted: they are read one by one, but lie in the database of alerts.
+const MAX_VALUES_BYTES: usize = 64 << 20;
+
 /// What a file of grants says.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Grants {
@@ -35,6 +39,7 @@ pub(super) struct Grants {
     pub(super) allowed: AllowList,
     pub(super) secret_origins: Vec<(String, Vec<OriginPattern>)>,
     memory_bytes: Option<usize>,
+    values_bytes: Option<usize>,
 }
 
 #[derive(Deserialize)]
@@ -60,6 +65,7 @@ struct GrantsTable {
     hosts: Vec<String>,
     #[serde(default)]
     private_networks: bool,
+    kv: Option<String>,
     #[serde(default)]
     secrets: BTreeMap<String, SecretTable>,
 }
@@ -82,6 +88,7 @@ impl Grants {
         let in_file = |problem: String| format!("{}: {problem}", path.display());
         let text = match fs::metadata(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
+            Ok(metadata) if !metadata.is_file() => return Err(in_file("is no file".into())),
             Ok(metadata) if metadata.len() > MAX_FILE_BYTES => return Err(in_file("is too long".into())),
             _ => fs::read_to_string(path).map_err(|error| in_file(error.to_string()))?,
         };
@@ -90,6 +97,7 @@ impl Grants {
 
     fn parse(text: &str) -> Result<Self, String> {
         let file: File = toml::from_str(text).map_err(|error| error.to_string().trim().to_owned())?;
+        let size = |setting, text: Option<String>| text.map(|text| size_in_bytes(setting, &text)).transpose();
         let secret = |(setting, table): (String, SecretTable)| Ok((setting, origins(&table.hosts)?));
         Ok(Self {
             sha256: file.sha256.map(|digest| digest.to_ascii_lowercase()),
@@ -99,13 +107,18 @@ impl Grants {
                 private_networks: file.grants.private_networks,
             },
             secret_origins: file.grants.secrets.into_iter().map(secret).collect::<Result<_, String>>()?,
-            memory_bytes: file.limits.memory.as_deref().map(size_in_bytes).transpose()?,
+            memory_bytes: size(("memory", MAX_MEMORY_BYTES), file.limits.memory)?,
+            values_bytes: size(("kv", MAX_VALUES_BYTES), file.grants.kv)?,
         })
     }
 
     /// The usual limits with what the file changes.
     pub(super) fn limits(&self, usual: &Limits) -> Limits {
-        Limits { memory_bytes: self.memory_bytes.unwrap_or(usual.memory_bytes), ..usual.clone() }
+        Limits {
+            memory_bytes: self.memory_bytes.unwrap_or(usual.memory_bytes),
+            values_bytes: self.values_bytes.unwrap_or(usual.values_bytes),
+            ..usual.clone()
+        }
     }
 }
 
@@ -169,12 +182,17 @@ fn origins(texts: &[String]) -> Result<Vec<OriginPattern>, String> {
 }
 
 /// `16MiB`, `512KiB`, `1GiB`.
-fn size_in_bytes(text: &str) -> Result<usize, String> {
+fn size_in_bytes((setting, most): (&str, usize), text: &str) -> Result<usize, String> {
     const UNITS: [(&str, u32); 3] = [("KiB", 10), ("MiB", 20), ("GiB", 30)];
-    let problem = || format!("memory is {text:?}; write a size such as 32MiB, below 4GiB");
+    let problem = || {
+        format!(
+            "{setting} is {text:?}; write a size such as 32MiB, of at most {} MiB",
+            most.div_ceil(1 << 20)
+        )
+    };
     let (unit, shift) = UNITS.iter().find(|(unit, _)| text.ends_with(unit)).ok_or_else(problem)?;
     let number: usize = text[..text.len() - unit.len()].trim().parse().map_err(|_| problem())?;
-    let bytes = number.checked_mul(1 << shift).filter(|bytes| (1..=MAX_MEMORY_BYTES).contains(bytes));
+    let bytes = number.checked_mul(1 << shift).filter(|bytes| (1..=most).contains(bytes));
     bytes.ok_or_else(problem)
 }
 
@@ -189,6 +207,7 @@ mod tests {
             [grants]
             hosts = ["https://*.example.com"]
             private-networks = true
+            kv = "1MiB"
             [grants.secrets.token]
             hosts = ["https://api.example.com"]
             [limits]
@@ -232,7 +251,7 @@ mod tests {
             ("[grants]\nhost = []", "unknown field `host`"),
             ("[grants]\nhosts = [\"example.com\"]", "it has no scheme"),
             ("[limits]\nmemory = \"lots\"", "write a size such as 32MiB"),
-            ("[limits]\nmemory = \"9GiB\"", "below 4GiB"),
+            ("[limits]\nmemory = \"9GiB\"", "of at most 4096 MiB"),
         ] {
             let error = Grants::parse(text).unwrap_err();
             assert!(error.contains(problem), "{error}");

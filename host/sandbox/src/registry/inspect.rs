@@ -25,7 +25,9 @@ const WASI_PACKAGES: [&str; 6] =
 /// The version of WASI that is linked; earlier patch versions are fine.
 const WASI: &str = "0.2";
 /// What receivers may import as well.
-const RECEIVER_IMPORTS: [&str; 2] = ["bellwether:host/http", "bellwether:host/secrets"];
+const RECEIVER_IMPORTS: [&str; 3] = ["bellwether:host/http", "bellwether:host/secrets", "bellwether:host/kv"];
+/// What receivers may import of WASI as well.
+const RECEIVER_WASI: [&str; 2] = ["wasi:http/types", "wasi:http/outgoing-handler"];
 
 /// An error in words where the file is no component.
 pub(super) fn check_header(wasm: &[u8]) -> Result<(), String> {
@@ -77,11 +79,14 @@ pub(super) fn check_imports(
     let component_type = component.component_type();
     for (name, _) in component_type.imports(engine.wasmtime()) {
         let (interface, version) = split_version(name);
-        if WASI_PACKAGES.iter().any(|package| interface.starts_with(package)) {
+        let is_receiver = kind == PluginKind::Receiver;
+        if WASI_PACKAGES.iter().any(|package| interface.starts_with(package))
+            || (is_receiver && RECEIVER_WASI.contains(&interface))
+        {
             check_wasi(name, version)?;
             continue;
         }
-        let for_receivers = kind == PluginKind::Receiver && RECEIVER_IMPORTS.contains(&interface);
+        let for_receivers = is_receiver && RECEIVER_IMPORTS.contains(&interface);
         if !for_receivers && !IMPORTS.contains(&interface) {
             return Err(foreign_import(name, kind));
         }
@@ -100,8 +105,10 @@ fn check_wasi(name: &str, version: &str) -> Result<(), String> {
 }
 
 fn foreign_import(name: &str, kind: PluginKind) -> String {
-    if name.starts_with("wasi:http/") {
-        return format!("imports {name}; requests go through bellwether:host/http here, for receivers only");
+    if kind != PluginKind::Receiver && RECEIVER_WASI.contains(&split_version(name).0) {
+        return format!(
+            "imports {name}, but only receivers send requests; build it without its language's HTTP client"
+        );
     }
     format!("imports {name}, which is not offered to a {kind}")
 }

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use bellwether_model::Timestamp;
 use bellwether_model::modelling::ModelPlugin;
+use bellwether_model::plugin_store::PluginStore;
 use futures::stream::{self, StreamExt};
 use sha2::{Digest, Sha256};
 use wasmtime::component::{Component, HasSelf, Linker};
@@ -17,6 +19,7 @@ use super::describe;
 use super::grants::Grants;
 use super::inspect::{check_header, check_imports, kind};
 use super::loaded::{Fingerprint, Guest, Loaded, Outcome, Usable};
+use super::lock::{LockRead, Locked};
 use super::progress::{Loading, Progress};
 use super::{Clock, EmbeddedPlugin, LoadError, LoadStage, PluginKind, PluginSource};
 use crate::bindings::{detector, driver, receiver};
@@ -30,6 +33,7 @@ use crate::limits::Limits;
 use crate::memory::MemoryPool;
 use crate::modeller::SandboxedModeller;
 use crate::receiver::{ReceiverGrants, ReceiverPlugin};
+use crate::speech::plain;
 use crate::store::HostState;
 
 /// Files of the folder that are looked at.
@@ -76,6 +80,19 @@ pub(super) struct Stamp {
     pub(super) key: Key,
     wasm: FileStamp,
     grants: FileStamp,
+    locked: Locked,
+}
+
+impl Stamp {
+    /// Why the lock keeps code of this digest from being loaded.
+    pub(super) fn refusal(&self, sha256: &str) -> Option<String> {
+        self.locked.refusal(&self.key.name(), sha256)
+    }
+
+    /// Whether they are of the same files, whatever the lock says about them.
+    pub(super) fn is_of_same_files(&self, other: &Self) -> bool {
+        (&self.wasm, &self.grants) == (&other.wasm, &other.grants)
+    }
 }
 
 /// Length and time of change; none where there is no file.
@@ -99,17 +116,21 @@ enum Place {
 impl Candidate {
     pub(super) fn embedded(plugin: EmbeddedPlugin) -> Self {
         Self {
-            stamp: Stamp { key: Key::Embedded(plugin.name), wasm: None, grants: None },
+            stamp: Stamp { key: Key::Embedded(plugin.name), wasm: None, grants: None, locked: Locked::Open },
             name: plugin.name.to_owned(),
             place: Place::Embedded(plugin.wasm),
         }
     }
 
-    fn file(wasm: PathBuf) -> Option<Self> {
+    fn file(wasm: PathBuf, lock: &LockRead) -> Option<Self> {
         let name = wasm.file_stem()?.to_str()?.to_owned();
         let grants = wasm.with_extension("toml");
-        let stamp =
-            Stamp { key: Key::File(wasm.clone()), wasm: file_stamp(&wasm), grants: file_stamp(&grants) };
+        let stamp = Stamp {
+            key: Key::File(wasm.clone()),
+            wasm: file_stamp(&wasm),
+            grants: file_stamp(&grants),
+            locked: Locked::of(lock, wasm.file_name()?.to_str()?),
+        };
         Some(Self { stamp, name, place: Place::File { wasm, grants } })
     }
 
@@ -131,8 +152,8 @@ fn file_stamp(path: &Path) -> FileStamp {
     Some((metadata.len(), metadata.modified().ok()))
 }
 
-/// All `*.wasm` of a folder, sorted; none where there is no folder.
-pub(super) fn files_in(folder: &Path) -> Vec<Candidate> {
+/// All `*.wasm` of a folder, sorted, with what its lock says about them; none where there is no folder.
+pub(super) fn files_in(folder: &Path, lock: &LockRead) -> Vec<Candidate> {
     let Ok(entries) = fs::read_dir(folder) else {
         return Vec::new();
     };
@@ -140,7 +161,7 @@ pub(super) fn files_in(folder: &Path) -> Vec<Candidate> {
     let mut paths: Vec<PathBuf> =
         paths.filter(|path| path.extension().is_some_and(|ending| ending == "wasm")).collect();
     paths.sort();
-    paths.into_iter().take(MAX_FILES).filter_map(Candidate::file).collect()
+    paths.into_iter().take(MAX_FILES).filter_map(|path| Candidate::file(path, lock)).collect()
 }
 
 /// Makes plugins out of files.
@@ -148,6 +169,7 @@ pub(super) struct Loader {
     engine: SandboxEngine,
     limits: Limits,
     http: Arc<dyn HttpClient>,
+    values: Arc<dyn PluginStore>,
     clock: Clock,
     /// Of all plugins.
     memory: Arc<MemoryPool>,
@@ -168,7 +190,7 @@ impl Loader {
     pub(super) fn new(
         engine: SandboxEngine,
         limits: Limits,
-        http: Arc<dyn HttpClient>,
+        (http, values): (Arc<dyn HttpClient>, Arc<dyn PluginStore>),
         clock: Clock,
     ) -> Result<Self, LoadError> {
         let error = |error: wasmtime::Error| LoadError::Engine(format!("{error:#}"));
@@ -183,12 +205,14 @@ impl Loader {
         for linker in [&mut driver_linker, &mut detector_linker, &mut receiver_linker] {
             wasmtime_wasi::p2::add_to_linker_async(linker).map_err(error)?;
         }
+        crate::wasi::http::add_to_linker(&mut receiver_linker).map_err(error)?;
         let memory = MemoryPool::of_machine();
         let progress = Progress::default();
         Ok(Self {
             engine,
             limits,
             http,
+            values,
             clock,
             memory,
             progress,
@@ -196,6 +220,10 @@ impl Loader {
             detector_linker,
             receiver_linker,
         })
+    }
+
+    fn services(&self) -> (Arc<dyn HttpClient>, Arc<dyn PluginStore>) {
+        (Arc::clone(&self.http), Arc::clone(&self.values))
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -224,18 +252,16 @@ impl Loader {
         let loading = Arc::new(self.progress.begin(candidate.key()));
         let (fingerprint, compiled) = self.compile(&candidate, &loading).await;
         let outcome = match compiled {
-            Ok(compiled) if compiled.grants.disabled => Outcome::Disabled,
             Ok(compiled) => {
+                let is_off = compiled.grants.disabled;
                 let described = self.describe(&candidate, compiled, &fingerprint).await;
                 loading.reached(LoadStage::Described);
-                described.unwrap_or_else(Outcome::Broken)
+                let outcome = described.unwrap_or_else(|reason| Outcome::Broken(plain(&reason)));
+                if is_off { outcome.switched_off() } else { outcome }
             }
             Err(reason) => Outcome::Broken(reason),
         };
-        let name = match &outcome {
-            Outcome::Usable(usable) => usable.description.name.clone(),
-            Outcome::Loading(_) | Outcome::Broken(_) | Outcome::Disabled => name,
-        };
+        let name = outcome.description().map_or(name, |description| description.name.clone());
         Loaded { name, source, fingerprint, loaded_at: (self.clock)(), outcome }
     }
 
@@ -247,15 +273,18 @@ impl Loader {
     ) -> (Fingerprint, Result<Compiled, String>) {
         let (engine, place, limit) =
             (self.engine.clone(), candidate.place.clone(), self.limits.component_bytes);
-        let (grants_file, loading) = (candidate.grants_file().map(Path::to_path_buf), Arc::clone(loading));
+        let (grants_file, stamp) = (candidate.grants_file().map(Path::to_path_buf), candidate.stamp.clone());
+        let loading = Arc::clone(loading);
         let compile = move || {
             let wasm = match read(&place, limit) {
                 Ok(wasm) => wasm,
                 Err(reason) => return (Fingerprint::default(), Err(reason)),
             };
-            let fingerprint =
-                Fingerprint { sha256: hex(&Sha256::digest(&wasm)), size_bytes: wasm.len() as u64 };
-            let compiled = compile(&engine, &wasm, &fingerprint, grants_file.as_deref(), &loading);
+            let fingerprint = Fingerprint { sha256: sha256(&wasm), size_bytes: wasm.len() as u64 };
+            let compiled = match stamp.refusal(&fingerprint.sha256) {
+                Some(reason) => Err(reason),
+                None => compile(&engine, &wasm, &fingerprint, grants_file.as_deref(), &loading),
+            };
             (fingerprint, compiled)
         };
         let failed = |error| (Fingerprint::default(), Err(format!("loading it failed: {error}")));
@@ -271,11 +300,9 @@ impl Loader {
         let Compiled { component, kind, grants } = compiled;
         let usual = self.limits.for_size(fingerprint.size_bytes);
         // What a plugin says of itself before its name is known goes to a log that nobody keeps.
-        let newcomer =
-            PluginContext::new(&candidate.name, usual.clone(), Arc::clone(&self.http), &self.memory);
+        let newcomer = PluginContext::new(&candidate.name, usual.clone(), self.services(), &self.memory);
         let limits = grants.limits(&usual);
-        let context =
-            |name: &str| PluginContext::new(name, limits.clone(), Arc::clone(&self.http), &self.memory);
+        let context = |name: &str| PluginContext::new(name, limits.clone(), self.services(), &self.memory);
         let linking = |error: wasmtime::Error| format!("does not fit this host: {error:#}");
         let (description, guest) = match kind {
             PluginKind::Driver => {
@@ -325,11 +352,29 @@ fn read(place: &Place, limit_bytes: u64) -> Result<Vec<u8>, String> {
         Place::Embedded(wasm) => return Ok(wasm.to_vec()),
         Place::File { wasm, .. } => wasm,
     };
-    let length = fs::metadata(path).map_err(|error| format!("cannot be read: {error}"))?.len();
-    if length > limit_bytes {
-        return Err(format!("has {length} bytes, limit {limit_bytes}"));
+    read_file(path, limit_bytes)
+}
+
+/// The bytes of a file, if there are not too many.
+pub(super) fn read_file(path: &Path, limit_bytes: u64) -> Result<Vec<u8>, String> {
+    let cannot = |error: io::Error| format!("cannot be read: {error}");
+    let metadata = fs::metadata(path).map_err(cannot)?;
+    // A pipe or a device may have no end.
+    if !metadata.is_file() {
+        return Err("is no file".into());
     }
-    fs::read(path).map_err(|error| format!("cannot be read: {error}"))
+    if metadata.len() > limit_bytes {
+        return Err(format!("has {} bytes, limit {limit_bytes}", metadata.len()));
+    }
+    let mut wasm = Vec::new();
+    // It may be growing.
+    fs::File::open(path).and_then(|file| file.take(limit_bytes).read_to_end(&mut wasm)).map_err(cannot)?;
+    Ok(wasm)
+}
+
+/// The digest of a file's bytes, in hex.
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
 fn compile(

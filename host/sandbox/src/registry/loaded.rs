@@ -36,8 +36,38 @@ pub(super) struct Loaded {
 pub(super) enum Outcome {
     Loading(LoadStage),
     Broken(String),
-    Disabled,
+    /// With what it says of itself, where it can.
+    Disabled(Option<Box<Resting>>),
     Usable(Box<Usable>),
+}
+
+/// What is kept of a plugin that is switched off.
+#[derive(Debug)]
+pub(super) struct Resting {
+    pub(super) description: Description,
+    kind: PluginKind,
+}
+
+impl Outcome {
+    /// The same plugin, switched off: its code is not kept.
+    pub(super) fn switched_off(self) -> Self {
+        match self {
+            Self::Usable(usable) => {
+                let kind = usable.kind();
+                Self::Disabled(Some(Box::new(Resting { description: usable.description, kind })))
+            }
+            Self::Loading(_) | Self::Broken(_) | Self::Disabled(_) => Self::Disabled(None),
+        }
+    }
+
+    /// What the plugin says of itself.
+    pub(super) fn description(&self) -> Option<&Description> {
+        match self {
+            Self::Usable(usable) => Some(&usable.description),
+            Self::Disabled(resting) => resting.as_ref().map(|resting| &resting.description),
+            Self::Loading(_) | Self::Broken(_) => None,
+        }
+    }
 }
 
 /// A plugin that has described itself.
@@ -63,6 +93,14 @@ impl Usable {
         self.description.wants_hosts.iter().filter(is_missing).map(ToString::to_string).collect()
     }
 
+    const fn kind(&self) -> PluginKind {
+        match &self.guest {
+            Guest::Driver(_) => PluginKind::Driver,
+            Guest::Detector(_) => PluginKind::Detector,
+            Guest::Receiver(_) => PluginKind::Receiver,
+        }
+    }
+
     fn context(&self) -> &Arc<PluginContext> {
         match &self.guest {
             Guest::Driver(driver) => driver.context(),
@@ -85,10 +123,10 @@ impl Loaded {
     }
 
     pub(super) fn kind(&self) -> Option<PluginKind> {
-        match &self.usable()?.guest {
-            Guest::Driver(_) => Some(PluginKind::Driver),
-            Guest::Detector(_) => Some(PluginKind::Detector),
-            Guest::Receiver(_) => Some(PluginKind::Receiver),
+        match &self.outcome {
+            Outcome::Usable(usable) => Some(usable.kind()),
+            Outcome::Disabled(resting) => resting.as_ref().map(|resting| resting.kind),
+            Outcome::Loading(_) | Outcome::Broken(_) => None,
         }
     }
 
@@ -97,10 +135,15 @@ impl Loaded {
         self.usable().is_some_and(|usable| usable.missing_grants().is_empty())
     }
 
+    /// Whether the operator switched it off.
+    pub(super) const fn is_off(&self) -> bool {
+        matches!(self.outcome, Outcome::Disabled(_))
+    }
+
     pub(super) fn broken_because(&self) -> Option<&str> {
         match &self.outcome {
             Outcome::Broken(reason) => Some(reason),
-            Outcome::Loading(_) | Outcome::Disabled | Outcome::Usable(_) => None,
+            Outcome::Loading(_) | Outcome::Disabled(_) | Outcome::Usable(_) => None,
         }
     }
 
@@ -171,7 +214,7 @@ impl Loaded {
                 return PluginState::Broken { reason: reason.clone() };
             }
             Outcome::Loading(stage) => return PluginState::Loading { stage: *stage },
-            Outcome::Disabled => return PluginState::Disabled,
+            Outcome::Disabled(_) => return PluginState::Disabled,
             Outcome::Usable(usable) => usable,
         };
         let missing = usable.missing_grants();
@@ -190,7 +233,7 @@ impl Loaded {
     }
 
     pub(super) fn status(&self) -> PluginStatus {
-        let description = self.usable().map(|usable| usable.description.clone()).unwrap_or_default();
+        let description = self.outcome.description().cloned().unwrap_or_default();
         let context = self.context();
         PluginStatus {
             name: self.name.clone(),
@@ -218,7 +261,7 @@ impl Loaded {
     fn usable(&self) -> Option<&Usable> {
         match &self.outcome {
             Outcome::Usable(usable) => Some(usable),
-            Outcome::Loading(_) | Outcome::Broken(_) | Outcome::Disabled => None,
+            Outcome::Loading(_) | Outcome::Broken(_) | Outcome::Disabled(_) => None,
         }
     }
 }

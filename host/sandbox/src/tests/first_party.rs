@@ -121,7 +121,7 @@ async fn webhook_posts_to_the_url_that_only_the_host_sees() {
 #[tokio::test]
 async fn answers_decide_what_becomes_of_a_delivery() {
     type Expected = fn(&DeliveryFailure) -> bool;
-    let cases: [(Arc<Recorder>, Expected); 6] = [
+    let cases: [(Arc<Recorder>, Expected); 7] = [
         (Recorder::answering(503, &[], ""), |f| matches!(f, DeliveryFailure::Retryable(_))),
         (Recorder::failing(HttpError::Timeout), |f| matches!(f, DeliveryFailure::Retryable(_))),
         (
@@ -135,6 +135,10 @@ async fn answers_decide_what_becomes_of_a_delivery() {
         (
             Recorder::answering(400, &[], "no such http://h/secret-path"),
             |f| matches!(f, DeliveryFailure::Permanent(why) if why == "HTTP status 400: no such [secret]"),
+        ),
+        (
+            Recorder::answering(403, &[], "token revoked"),
+            |f| matches!(f, DeliveryFailure::Misconfigured(why) if why == "HTTP status 403: token revoked"),
         ),
         (Recorder::failing(HttpError::Denied("no".into())), |f| {
             matches!(f, DeliveryFailure::Misconfigured(_))

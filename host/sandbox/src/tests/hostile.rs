@@ -1,11 +1,18 @@
-//! Plugins that misbehave: each is stopped within its budget and named, and its neighbours go on.
+//! Plugins that misbehave: each is stopped within its budget and named, and its neighbours go on. Here is what several of
+//! them share; the deeds are in tables, one file for each kind.
+
+mod addresses;
+mod describe;
+mod detector;
+mod driver;
+mod files;
+mod receiver;
+mod theft;
+mod wasi;
 
 use std::time::Duration;
 
-use bellwether_model::detector::{Detector, DetectorError, WindowMatrix};
 use bellwether_model::device::{Driver, DriverFailure, DriverSession};
-use bellwether_model::receiver::{DeliveryFailure, Receiver};
-use serde_json::json;
 use tokio::time::Instant;
 
 use super::*;
@@ -30,27 +37,15 @@ async fn crash_of(plugins: &Plugins, deed: &str) -> String {
 }
 
 #[tokio::test]
-async fn each_crash_is_reported_in_words() {
+async fn each_crash_is_reported_with_where_and_for_whom() {
     let (plugins, _folder) = hostile(Arc::new(NoHttp), Limits::default()).await;
     assert_eq!(
         crash_of(&plugins, "spin").await,
         "plugin hostile-driver: receive for \"spin\" ran 50 ms without finishing"
     );
-    let hoard = crash_of(&plugins, "hoard").await;
-    assert!(
-        hoard.starts_with("plugin hostile-driver: receive for \"hoard\" wanted ")
-            && hoard.ends_with(", limit 16 MiB"),
-        "{hoard}"
-    );
-    let crash = crash_of(&plugins, "crash").await;
-    assert!(
-        crash.contains("trapped: ") && crash.contains("deliberate crash of the hostile plugin"),
-        "{crash}"
-    );
-    assert!(crash_of(&plugins, "recurse").await.ends_with("nested its calls too deeply"));
-
-    let status = plugins.status().into_iter().find(|plugin| plugin.name == "hostile-driver").unwrap();
-    assert_eq!(status.crashes.len(), 4);
+    crash_of(&plugins, "crash").await;
+    let status = status_of(&plugins, "hostile-driver");
+    assert_eq!(status.crashes.len(), 2);
     let spin = &status.crashes[0];
     assert_eq!(spin.cause, CrashCause::OutOfTime { budget_ms: 50 });
     assert!(spin.backtrace.iter().any(|function| function.contains("misbehave")), "{:?}", spin.backtrace);
@@ -94,40 +89,6 @@ async fn spinning_guest_is_stopped_in_time_and_its_neighbours_go_on() {
     assert!(longest < Duration::from_secs(1), "{longest:?}");
 }
 
-#[tokio::test(start_paused = true)]
-async fn detector_misdeeds_end_the_call_and_not_the_plugin() {
-    let (plugins, _folder) = hostile(Arc::new(NoHttp), Limits::default()).await;
-    let detector = plugins.detectors().remove(0);
-    let window = [WindowMatrix { offsets: vec![0, 1, 2], times: vec![0, 0], values: vec![1.0, 2.0] }];
-    let cases = [
-        ("hostile_spin", "ran 250 ms without finishing"),
-        ("hostile_hoard", "limit 16 MiB"),
-        ("hostile_crash", "deliberate crash of the hostile plugin"),
-        ("hostile_flood", "limit 16 MiB"),
-        ("hostile_short", "gave an impossible answer: 1 scores for 2 series"),
-    ];
-    for (function, words) in cases {
-        let failure = detector.evaluate(function, &[], NOW, &window).await.unwrap_err();
-        assert!(
-            matches!(&failure, DetectorError::Crashed(text) if text.contains(words)),
-            "{function}: {failure:?}"
-        );
-    }
-    let fine = detector.evaluate("hostile_fine", &[], NOW, &window).await.unwrap();
-    assert_eq!(fine.score, [1.0, 1.0]);
-    let again = detector.evaluate("hostile_crash", &[], NOW, &window).await.unwrap_err();
-    assert!(again.to_string().contains("paused"), "{again}");
-}
-
-#[tokio::test]
-async fn hundred_megabytes_are_not_taken_even_from_who_has_the_memory() {
-    let limits = Limits { memory_bytes: 512 << 20, ..Limits::default() };
-    let (plugins, _folder) = hostile(Arc::new(NoHttp), limits).await;
-    let window = [WindowMatrix { offsets: vec![0, 1], times: vec![0], values: vec![1.0] }];
-    let failure = plugins.detectors()[0].evaluate("hostile_flood", &[], NOW, &window).await.unwrap_err();
-    assert!(failure.to_string().ends_with("returned more than 32 MiB"), "{failure}");
-}
-
 #[tokio::test]
 async fn samples_beyond_the_limit_are_dropped_and_counted() {
     let limits = Limits { samples_per_call: 100, ..Limits::default() };
@@ -136,46 +97,14 @@ async fn samples_beyond_the_limit_are_dropped_and_counted() {
     assert_eq!((output.samples.len(), output.skipped), (100, 49_900));
 }
 
-#[tokio::test]
-async fn shouting_is_cut_off() {
-    let (plugins, _folder) = hostile(Arc::new(NoHttp), Limits { driver: slow(), ..Limits::default() }).await;
-    open(&plugins, "d").await.receive(vec![frame("shout")]).await.unwrap();
-    let status = plugins.status().into_iter().find(|plugin| plugin.name == "hostile-driver").unwrap();
-    assert!(status.log.len() <= 200 && status.log.iter().all(|line| line.message.len() <= 4096));
+fn status_of(plugins: &Plugins, name: &str) -> crate::PluginStatus {
+    plugins.status().into_iter().find(|plugin| plugin.name == name).unwrap()
 }
 
+/// So much time that a loaded machine makes no difference.
 fn slow() -> crate::CallLimits {
     let minute = Duration::from_secs(60);
     crate::CallLimits { cpu: minute, wall_clock: minute, returned_bytes: 4 << 20 }
-}
-
-#[tokio::test]
-async fn request_to_a_host_that_was_not_granted_never_leaves() {
-    let http = Recorder::answering(200, &[], "");
-    let (plugins, _folder) = hostile(http.clone(), Limits::default()).await;
-    let plugin = plugins.receiver("hostile-receiver").unwrap();
-    let receiver = plugin.configure(&object(json!({"token": "hunter22"}))).unwrap();
-    let failure = receiver.notify(call("call", receiver.config(), vec![])).await.unwrap_err();
-    let want = "http://evil.example is not granted; add it to hosts under [grants] in hostile-receiver.toml";
-    assert_eq!(failure, DeliveryFailure::Misconfigured(want.into()));
-    assert!(http.sent().is_empty());
-
-    let allowed =
-        plugin.configure(&object(json!({"token": "hunter22", "target": "https://api.example"}))).unwrap();
-    assert!(!allowed.config().contains("hunter22"), "the plugin sees a placeholder");
-    allowed.notify(call("call", allowed.config(), vec![])).await.unwrap();
-    let body = String::from_utf8(http.sent()[0].body.to_vec()).unwrap();
-    assert!(body.contains("hunter22"), "the host that the secret is for gets it");
-}
-
-#[tokio::test]
-async fn receiver_misdeeds_are_reported_as_crashes() {
-    let (plugins, _folder) = hostile(Arc::new(NoHttp), Limits::default()).await;
-    let receiver = plugins.receiver("hostile-receiver").unwrap().configure(&Map::new()).unwrap();
-    for (deed, words) in [("spin", "ran 100 ms"), ("hoard", "limit 16 MiB"), ("crash", "deliberate crash")] {
-        let failure = receiver.notify(call(deed, receiver.config(), vec![])).await.unwrap_err();
-        assert!(matches!(&failure, DeliveryFailure::Crashed(text) if text.contains(words)), "{failure:?}");
-    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -191,9 +120,7 @@ async fn device_that_crashes_its_driver_again_and_again_is_quarantined_alone() {
         }
     };
     poison("poisonous").await;
-    let state = |plugins: &Plugins| {
-        plugins.status().into_iter().find(|plugin| plugin.name == "hostile-driver").unwrap().state
-    };
+    let state = |plugins: &Plugins| status_of(plugins, "hostile-driver").state;
     assert_eq!(state(&plugins), PluginState::Degraded { subjects: vec!["poisonous".into()] });
     let refused = driver.open(device("poisonous", "{}")).await.err().map(text).unwrap();
     assert!(refused.contains("in quarantine for \"poisonous\""), "{refused}");

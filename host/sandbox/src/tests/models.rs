@@ -202,6 +202,7 @@ async fn scoring_is_bounded_and_answers_are_checked() {
     };
     let spun = crash(score("spin_score").await.unwrap_err());
     assert_eq!(spun, "plugin hostile-models: score for \"boiler\" ran 100 ms without finishing");
+    assert!(crash(score("recurse_score").await.unwrap_err()).ends_with("nested its calls too deeply"));
     let short = crash(score("short_score").await.unwrap_err());
     assert!(short.contains("impossible answer: not one verdict for each of 2 points"), "{short}");
     assert_eq!(score("fail_score").await.unwrap(), [Err("it has no opinion".to_owned())]);

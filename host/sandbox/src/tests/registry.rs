@@ -90,7 +90,20 @@ async fn receiver_that_wants_more_waits_for_its_grants() {
 
     fs::write(folder.path().join("x.toml"), "enabled = false\n").unwrap();
     plugins.rescan().await;
-    assert_eq!(state_of(&plugins, "x"), PluginState::Disabled);
+    assert_eq!(state_of(&plugins, "hostile-receiver"), PluginState::Disabled, "under its own name");
+}
+
+#[tokio::test]
+async fn a_plugin_that_is_switched_off_takes_no_other_s_name() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("mine.wasm"), FIRST_PARTY[0].wasm).unwrap();
+    fs::write(folder.path().join("mine.toml"), "enabled = false").unwrap();
+    let options = PluginsOptions { embedded: vec![FIRST_PARTY[0]], ..in_folder(folder.path()) };
+    let plugins = Plugins::load(options).await.unwrap();
+    assert_eq!(state_of(&plugins, "jsonl"), PluginState::Ready, "the one that is built in");
+    assert_eq!(state_of(&plugins, "mine"), PluginState::Disabled);
+    let files: Vec<String> = plugins.files().into_iter().map(|plugin| plugin.name).collect();
+    assert_eq!(files, ["jsonl"]);
 }
 
 #[tokio::test]
@@ -228,56 +241,54 @@ async fn a_new_version_that_asks_for_more_waits_while_the_one_before_it_goes_on(
     );
 }
 
-/// Makes other bytes of the same component.
-const CUSTOM_SECTION: &[u8] = b"\0\x04\x03new";
-
-/// No file makes the host panic, whatever is wrong with it, nor does what it says of itself when it loads all the same.
-#[test]
-fn mutated_components_never_break_the_host() {
-    const SEED: u64 = 0x6265_6c6c;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let mut random = SEED;
-    let mut next = |below: usize| {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (random >> 33) as usize % below
+#[tokio::test]
+async fn a_lock_lets_through_what_it_has_a_line_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, name) = (folder.path().join("x.wasm"), || "jsonl".to_owned());
+    fs::write(&file, FIRST_PARTY[0].wasm).unwrap();
+    let locked = folder.path().join("plugins.lock");
+    fs::write(&locked, "").unwrap();
+    let plugins = Plugins::load(in_folder(folder.path())).await.unwrap();
+    let found = plugins.status()[0].sha256.clone();
+    assert_eq!(
+        reason(&plugins, "x"),
+        format!("has the sha256 {found} and no line in plugins.lock; to accept it: bellwether plugin lock x")
+    );
+    let lock_to = |sha256: &str| {
+        let line = format!("name = \"jsonl\"\nfile = \"x.wasm\"\nversion = \"1\"\nsha256 = {sha256:?}\n");
+        fs::write(&locked, format!("[[plugin]]\n{line}size_bytes = 1\nlocked_at = \"\"\n")).unwrap();
     };
-    let engine = crate::engine::SandboxEngine::start(None, None).unwrap();
-    let whole = FIRST_PARTY[2].wasm;
-    let mut compiled = 0;
-    let mutations = std::env::var("MUTATIONS").map_or(FEW_MUTATIONS, |text| text.parse().unwrap());
-    for round in 0..mutations {
-        let mut wasm = whole.to_vec();
-        for _ in 0..=next(4) {
-            let at = next(wasm.len());
-            match next(4) {
-                0 => wasm[at] ^= 1 << next(8),
-                1 => wasm[at] = next(256) as u8,
-                2 => wasm.truncate(at.max(8)),
-                _ => drop(wasm.splice(at..at, [next(256) as u8; 3])),
-            }
-        }
-        // Most mutants are refused by the parser; compiling those that are not takes long.
-        let is_valid = wasmparser::Validator::new().validate_all(&wasm).is_ok();
-        if is_valid && compiled == COMPILED_MUTANTS {
-            continue;
-        }
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            if is_valid {
-                compiled += 1;
-                let embedded = vec![EmbeddedPlugin { name: "mutant", wasm: wasm.leak() }];
-                let plugins =
-                    Plugins::load(PluginsOptions { embedded, ..PluginsOptions::new(Arc::new(|| NOW)) });
-                runtime.block_on(plugins).unwrap().status();
-            } else {
-                // The parser of the engine is of another version, and may take what this one does not.
-                drop(engine.compile(&wasm, ""));
-            }
-        }));
-        assert!(outcome.is_ok(), "round {round} of seed {SEED:#x}");
-    }
+    lock_to("00");
+    plugins.rescan().await;
+    let said = reason(&plugins, "x");
+    assert!(said.contains(&found) && said.contains("plugins.lock has 00 for it"), "{said}");
+    lock_to(&found);
+    assert_eq!(plugins.rescan().await, [PluginChange::Loaded { name: name() }]);
+    fs::remove_file(&locked).unwrap();
+    assert_eq!(plugins.rescan().await, [], "it may go on, and is not loaded again");
+
+    lock_to(&found);
+    fs::write(&file, [FIRST_PARTY[0].wasm, CUSTOM_SECTION].concat()).unwrap();
+    let changes = plugins.rescan().await;
+    assert!(
+        matches!(&changes[..], [PluginChange::Rejected { reason, .. }] if reason.contains(&found)),
+        "{changes:?}"
+    );
+    let status = plugins.status().remove(0);
+    assert_eq!(
+        (status.state, status.sha256),
+        (PluginState::Ready, found.clone()),
+        "the version before goes on"
+    );
+    fs::write(&file, FIRST_PARTY[0].wasm).unwrap();
+    assert_eq!(plugins.rescan().await, [PluginChange::Loaded { name: name() }]);
+
+    fs::write(&locked, "no lock").unwrap();
+    plugins.rescan().await;
+    assert!(reason(&plugins, "x").contains("the lock cannot be read"), "what is taken back is gone");
+    let unlocked = PluginsOptions { honour_lock: false, ..in_folder(folder.path()) };
+    assert_eq!(state_of(&Plugins::load(unlocked).await.unwrap(), "jsonl"), PluginState::Ready);
 }
 
-/// How many are made where `MUTATIONS` does not say: without optimisation each takes a hundredth of a second.
-const FEW_MUTATIONS: usize = 300;
-/// How many of those that are valid are loaded.
-const COMPILED_MUTANTS: usize = 3;
+/// Makes other bytes of the same component.
+const CUSTOM_SECTION: &[u8] = b"\0\x04\x03new";

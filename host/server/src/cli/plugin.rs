@@ -6,6 +6,7 @@ mod check;
 mod dev;
 mod folder;
 mod inspect;
+mod lock;
 mod new;
 mod test;
 
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 use bellwether_workbench::{Built, Project};
 use clap::{Args, Subcommand};
 
+pub(super) use self::folder::FolderArgs;
 use super::{Outcome, print_lines};
 
 /// Arguments of `bellwether plugin`.
@@ -36,6 +38,8 @@ enum PluginCommand {
     Enable(folder::OneArgs),
     /// Switches a plugin off
     Disable(folder::OneArgs),
+    /// Writes down which files are the plugins of a folder; the server loads no others from then on
+    Lock(lock::LockArgs),
     /// Writes a new project that builds and passes its tests
     New(new::NewArgs),
     /// Builds the plugin of a project into build/NAME.wasm
@@ -76,6 +80,7 @@ pub async fn run(args: PluginArgs) -> Outcome {
         PluginCommand::Approve(args) => folder::approve(&args).await,
         PluginCommand::Enable(args) => folder::switch(&args, true).await,
         PluginCommand::Disable(args) => folder::switch(&args, false).await,
+        PluginCommand::Lock(args) => lock::run(&args).await,
         PluginCommand::New(args) => new::run(&args),
         PluginCommand::Build(args) => build::run(&args),
         PluginCommand::Check(args) => check::run(&args).await,

@@ -1,6 +1,5 @@
 //! The configuration of `bellwether demo`, part of the binary; the same files stand under `examples/demo`.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use bellwether_alerting::config::Config as AlertingConfig;
@@ -33,7 +32,7 @@ pub(super) fn configuration(now: Timestamp) -> Result<Configuration, ConfigError
         rule_files,
         scrapes: Vec::new(),
         alerting,
-        alerting_folder: PathBuf::new(),
+        alerting_file: ROUTING.0.into(),
         devices,
         models: Vec::new(),
         plugin_dir: None,
@@ -41,6 +40,7 @@ pub(super) fn configuration(now: Timestamp) -> Result<Configuration, ConfigError
         retention: RETENTION,
         history_retention: RETENTION,
         notes: Vec::new(),
+        problems: Vec::new(),
         files: vec![file(RULES), file(ROUTING)],
         prometheus_yaml: String::new(),
     })

@@ -24,6 +24,9 @@ const DEFAULT_RETENTION: Duration = Duration::from_secs(15 * 86_400);
 /// How long the history of alerts is kept where nothing is said.
 pub(super) const DEFAULT_HISTORY_RETENTION: Duration = Duration::from_secs(90 * 86_400);
 
+/// What messages call the routing where no Alertmanager configuration is given.
+const BUILT_IN: &str = "built-in routing";
+
 /// Routing where no Alertmanager configuration is given: everything goes to the inbox on the page.
 const DEFAULT_ALERTING: &str = "\
 route: {receiver: inbox, group_by: [alertname, device_id], group_wait: 10s}
@@ -44,7 +47,7 @@ pub fn load(origin: &Origin, now: Timestamp) -> Result<Configuration, ConfigErro
 pub fn load_templates(configuration: &Configuration) -> Result<Templates, ConfigErrors> {
     let mut files = Vec::new();
     for pattern in &configuration.alerting.templates {
-        let full = configuration.alerting_folder.join(pattern);
+        let full = configuration.alerting_folder().join(pattern);
         let full = full.to_string_lossy();
         let bad = |error: glob::PatternError| {
             YamlError::of_file(&full, format!("bad pattern of templates: {error}"))
@@ -74,7 +77,7 @@ fn put_together(
     let own = loader.bellwether(sources.bellwether.as_deref())?;
     let prometheus = loader.prometheus(sources.prometheus.as_deref())?;
     let global = Loader::global(&own, &prometheus)?;
-    let (alerting, alerting_folder) = loader.alerting(sources, &own)?;
+    let (alerting, alerting_file) = loader.alerting(sources, &own)?;
     let devices = DeviceSet::check(&own.yaml.devices, &own.yaml.log_rules)
         .map_err(|error| error.in_file(&own.name, &own.text))?;
     let retention = own.retention(own.yaml.storage.retention.as_ref(), DEFAULT_RETENTION)?;
@@ -109,7 +112,7 @@ fn put_together(
         rule_files,
         scrapes,
         alerting,
-        alerting_folder,
+        alerting_file,
         devices,
         models,
         plugin_dir: own.yaml.plugins.dir.as_ref().map(|dir| own.folder.join(dir)),
@@ -117,6 +120,7 @@ fn put_together(
         retention,
         history_retention,
         notes: std::mem::take(&mut loader.notes),
+        problems: Vec::new(),
         prometheus_yaml: secrets::mask(if prometheus.name.is_empty() { &own.text } else { &prometheus.text }),
         files: std::mem::take(&mut loader.files),
     })
@@ -240,17 +244,17 @@ impl Loader {
     ) -> Result<(AlertingConfig, PathBuf), YamlError> {
         let named = own.yaml.alertmanager_config.as_ref().map(|path| own.folder.join(&path.value));
         let Some(path) = sources.alertmanager.clone().or(named) else {
-            let (config, _) = AlertingConfig::parse("built-in routing", DEFAULT_ALERTING)?;
-            return Ok((config, PathBuf::new()));
+            let (config, _) = AlertingConfig::parse(BUILT_IN, DEFAULT_ALERTING)?;
+            return Ok((config, BUILT_IN.into()));
         };
-        let (name, folder, text) = self.read(&path, true)?;
+        let (name, _, text) = self.read(&path, true)?;
         let (config, notes) = AlertingConfig::parse(&name, &text)?;
         if let Some(shown) = self.files.last_mut() {
             // This one knows which of its settings are secrets.
             shown.text = config.to_alertmanager_yaml();
         }
         self.notes.extend(notes.into_iter().map(|note| format!("{name}:{}: {}", note.line, note.message)));
-        Ok((config, folder))
+        Ok((config, path))
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use bellwether_alerting::config::Config;
 use serde_json::{Map, Value};
+
+use super::problem::Obstacle;
 
 /// Ends the keys of settings that name a file.
 const FILE_SUFFIX: &str = "_file";
@@ -11,30 +12,24 @@ const FILE_SUFFIX: &str = "_file";
 /// have such keys and mean something else.
 const PARTS: [&str; 2] = ["http_config", "tls_config"];
 
-/// Says of each file that the integrations name and that cannot be read which one it is.
-pub fn unreadable(config: &Config, folder: &Path) -> Vec<String> {
-    let mut notes = Vec::new();
-    for receiver in &config.receivers {
-        for integration in &receiver.integrations {
-            let problems = resolve(&mut integration.settings.clone(), folder);
-            let place = format!("receiver {:?}, line {}", receiver.name, integration.line);
-            notes.extend(problems.into_iter().map(|problem| format!("{place}: {problem}")));
-        }
-    }
-    notes
-}
-
 /// Makes the paths ones that can be opened, and says of each file that cannot be read which setting names it and why.
-pub(super) fn resolve(settings: &mut Map<String, Value>, folder: &Path) -> Vec<String> {
-    let mut problems = Vec::new();
+pub(super) fn resolve(settings: &mut Map<String, Value>, folder: &Path) -> Vec<Obstacle> {
+    let mut obstacles = Vec::new();
     for (key, value) in settings {
+        let mut problems = Vec::new();
         if key.ends_with(FILE_SUFFIX) {
             resolve_one(key, value, folder, &mut problems);
         } else if PARTS.contains(&key.as_str()) {
             resolve_within(key, value, folder, &mut problems);
         }
+        obstacles.extend(problems.into_iter().map(|text| Obstacle::around(Some(key), text)));
     }
-    problems
+    obstacles
+}
+
+/// The setting that is read from the file which another setting names.
+pub(super) fn setting_in(key: &str) -> Option<&str> {
+    key.strip_suffix(FILE_SUFFIX)
 }
 
 /// Recursion is as deep as the tables of these settings.
@@ -87,7 +82,8 @@ mod tests {
         }) else {
             unreachable!("an object was written")
         };
-        let problems = resolve(&mut settings, folder.path());
+        let obstacles = resolve(&mut settings, folder.path());
+        let problems: Vec<&str> = obstacles.iter().map(|obstacle| obstacle.text.as_str()).collect();
         let there = json!(folder.path().join("there"));
         let http = &settings["http_config"];
         assert_eq!(settings["url_file"], there);
@@ -105,17 +101,5 @@ mod tests {
             nested.unwrap().ends_with("which counts from the folder of the configuration"),
             "{problems:?}"
         );
-    }
-
-    #[test]
-    fn a_configuration_is_checked_without_its_plugins() {
-        let text =
-            "route: {receiver: a}\nreceivers:\n- name: a\n  discord_configs:\n  - webhook_url_file: gone\n";
-        let (config, _) = Config::parse("am.yml", text).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let notes = unreadable(&config, folder.path());
-        assert!(notes[0].starts_with("receiver \"a\", line 5: webhook_url_file: cannot read "), "{notes:?}");
-        std::fs::write(folder.path().join("gone"), "x").unwrap();
-        assert_eq!(unreadable(&config, folder.path()), Vec::<String>::new());
     }
 }

@@ -28,17 +28,7 @@ impl std::fmt::Debug for Inbox {
 impl Inbox {
     /// An inbox in this state.
     pub fn new(state: Arc<dyn DurableState>) -> Self {
-        let template = |name: &str, default: &str| ReceiverTemplate {
-            name: name.to_owned(),
-            default: default.to_owned(),
-        };
-        let title = template("title", r#"{{ template "__subject" . }}"#);
-        let text = template(
-            "text",
-            "{{ range .Alerts }}{{ .Status }}: {{ .Annotations.summary }}\
-             {{ if .Annotations.description }}\n{{ .Annotations.description }}{{ end }}\n{{ end }}",
-        );
-        Self { state, feed: broadcast::channel(FEED_CAPACITY).0, templates: [title, text] }
+        Self { state, feed: broadcast::channel(FEED_CAPACITY).0, templates: templates() }
     }
 
     /// All messages from now on.
@@ -84,6 +74,18 @@ impl Inbox {
     }
 }
 
+fn templates() -> [ReceiverTemplate; 2] {
+    let template =
+        |name: &str, default: &str| ReceiverTemplate { name: name.to_owned(), default: default.to_owned() };
+    let title = template("title", r#"{{ template "__subject" . }}"#);
+    let text = template(
+        "text",
+        "{{ range .Alerts }}{{ .Status }}: {{ .Annotations.summary }}\
+         {{ if .Annotations.description }}\n{{ .Annotations.description }}{{ end }}\n{{ end }}",
+    );
+    [title, text]
+}
+
 impl Receiver for Inbox {
     fn name(&self) -> &str {
         "inbox"
@@ -99,5 +101,35 @@ impl Receiver for Inbox {
 
     fn notify(&self, call: ReceiverCall) -> BoxFuture<'_, Result<Receipt, DeliveryFailure>> {
         Box::pin(self.keep(call))
+    }
+}
+
+/// An inbox that keeps nothing: for those who only look at settings.
+#[derive(Debug)]
+pub(super) struct ClosedInbox {
+    templates: [ReceiverTemplate; 2],
+}
+
+impl Default for ClosedInbox {
+    fn default() -> Self {
+        Self { templates: templates() }
+    }
+}
+
+impl Receiver for ClosedInbox {
+    fn name(&self) -> &str {
+        "inbox"
+    }
+
+    fn templates(&self) -> &[ReceiverTemplate] {
+        &self.templates
+    }
+
+    fn check<'a>(&'a self, _config: &'a str) -> BoxFuture<'a, Result<(), Vec<String>>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn notify(&self, _call: ReceiverCall) -> BoxFuture<'_, Result<Receipt, DeliveryFailure>> {
+        Box::pin(async { Err(DeliveryFailure::Permanent("this inbox keeps nothing".to_owned())) })
     }
 }

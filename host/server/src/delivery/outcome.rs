@@ -40,7 +40,7 @@ pub(super) fn outcome_of(
         DeliveryFailure::Permanent(_) => return DeliveryOutcome::Dead(text),
         DeliveryFailure::RateLimited(wait) => wait.clamp(MIN_RATE_LIMIT, MAX_RATE_LIMIT),
         DeliveryFailure::Misconfigured(_) => spread(REPAIR_WAIT, &delivery.id, delivery.attempts),
-        // No call names an earlier message, so there is none to leave out: such an answer is a failure like others.
+        // The message was sent without the earlier one already: such an answer to it is a failure like others.
         DeliveryFailure::PreviousLost | DeliveryFailure::Retryable(_) | DeliveryFailure::Crashed(_) => {
             backoff(&delivery.id, delivery.attempts)
         }

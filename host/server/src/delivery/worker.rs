@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use bellwether_model::receiver::{DeliveryFailure, Receipt, ReceiverCall};
+use bellwether_model::receiver::{DeliveryFailure, NotificationReason, Receipt, Receiver, ReceiverCall};
 use bellwether_model::state::{
     Attempt, DeadDelivery, Delivery, DeliveryOutcome, DurableState, LeaseLimits, StateError,
 };
@@ -200,8 +200,9 @@ async fn round(
     total: usize,
 ) -> Result<Duration, StateError> {
     let now = deps.clock.now();
-    let limits = LeaseLimits { total, per_integration: MAX_CONCURRENT_PER_INTEGRATION };
+    let pauses = Arc::clone(deps.receivers.load().pauses());
     let look = move |state: &dyn DurableState| {
+        let limits = LeaseLimits { total, per_integration: MAX_CONCURRENT_PER_INTEGRATION, pauses: &pauses };
         let leased =
             if total == 0 { Vec::new() } else { state.lease_deliveries(now, now + LEASE, limits)? };
         Ok((leased, state.next_delivery(now)?))
@@ -277,11 +278,41 @@ async fn attempt(deps: &DeliveryDeps, delivery: &Delivery) -> Result<Receipt, De
     };
     let receiver = Arc::clone(&sender.receiver);
     drop(receivers);
-    match tokio::time::timeout(ATTEMPT_TIMEOUT, receiver.notify(call)).await {
+    let call = ReceiverCall { previous: previous(deps, delivery, receiver.as_ref()).await?, ..call };
+    match tokio::time::timeout(ATTEMPT_TIMEOUT, tell(receiver.as_ref(), call)).await {
         Ok(result) => result,
         Err(_) => {
             Err(DeliveryFailure::Retryable(format!("no answer within {} s", ATTEMPT_TIMEOUT.as_secs())))
         }
+    }
+}
+
+/// What a receiver that updates its messages has to know: what it returned for the last message about this group. A first
+/// message has none before it, whatever was told of a group of the same name that is over.
+async fn previous(
+    deps: &DeliveryDeps,
+    delivery: &Delivery,
+    receiver: &dyn Receiver,
+) -> Result<Option<Receipt>, DeliveryFailure> {
+    let notification = &delivery.notification;
+    if !receiver.updates() || notification.reason == NotificationReason::First {
+        return Ok(None);
+    }
+    let (group_key, name) = (notification.group_key.clone(), notification.receiver.clone());
+    let integration = delivery.integration;
+    let look = move |state: &dyn DurableState| state.last_receipt(&group_key, &name, integration);
+    on_state(deps, look).await.map_err(|error| DeliveryFailure::Retryable(error.to_string()))
+}
+
+/// Hands a message over; where the earlier message that it names is gone, once more without naming it.
+async fn tell(receiver: &dyn Receiver, call: ReceiverCall) -> Result<Receipt, DeliveryFailure> {
+    if call.previous.is_none() {
+        return receiver.notify(call).await;
+    }
+    let anew = ReceiverCall { previous: None, ..call.clone() };
+    match receiver.notify(call).await {
+        Err(DeliveryFailure::PreviousLost) => receiver.notify(anew).await,
+        result => result,
     }
 }
 

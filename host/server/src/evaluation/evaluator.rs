@@ -80,7 +80,8 @@ impl Evaluator for EngineEvaluator {
 fn in_words(error: EvalError) -> String {
     match error {
         EvalError::Cancelled => "query timed out in expression evaluation".to_owned(),
-        error => error.to_string(),
+        // With its causes, such as what a plugin has against its parameters.
+        error => format!("{:#}", anyhow::Error::new(error)),
     }
 }
 
@@ -99,7 +100,10 @@ fn into_vector(answer: Answer) -> Result<Vec<InstantSample>, String> {
 
 #[cfg(test)]
 mod tests {
+    use bellwether_model::Sample;
+    use bellwether_model::detector::{DetectorError, DetectorFunction, Verdicts, WindowMatrix};
     use bellwether_promql::testing::MemoryStore;
+    use bellwether_promql::{FunctionRegistry, PluginFunction};
 
     use super::*;
 
@@ -109,5 +113,39 @@ mod tests {
         let evaluator = EngineEvaluator::new(engine, Arc::<MemoryStore>::default(), Duration::ZERO);
         let error = evaluator.evaluate_text("sum(up)", Timestamp::UNIX_EPOCH).unwrap_err();
         assert_eq!(error, "query timed out in expression evaluation");
+    }
+
+    /// A plugin function that does not like its parameters.
+    struct Picky(DetectorFunction);
+
+    impl PluginFunction for Picky {
+        fn signature(&self) -> &DetectorFunction {
+            &self.0
+        }
+
+        fn evaluate(
+            &self,
+            _params: &[f64],
+            _at: Timestamp,
+            _windows: &[WindowMatrix],
+        ) -> Result<Verdicts, DetectorError> {
+            Err(DetectorError::BadParam("floor is -1; it must be 0 or more".to_owned()))
+        }
+    }
+
+    #[test]
+    fn a_rule_that_a_plugin_fails_says_why() {
+        let (name, help) = ("picky".to_owned(), String::new());
+        let function = DetectorFunction { name, help, windows: 1, params: Vec::new(), min_points: 1 };
+        let mut functions = FunctionRegistry::default();
+        functions.register(Arc::new(Picky(function))).unwrap();
+        let engine = Engine::default().with_functions(Arc::new(functions));
+        let mut store = MemoryStore::default();
+        let at = Timestamp::from_millis(1000);
+        store.put(&Labels::from_pairs([("__name__", "x")]), Sample { at, value: 1.0 });
+        let engine = Arc::new(ArcSwap::from_pointee(engine));
+        let evaluator = EngineEvaluator::new(engine, Arc::new(store), Duration::from_secs(60));
+        let error = evaluator.evaluate_text("picky(x[1m])", at).unwrap_err();
+        assert_eq!(error, "plugin function picky failed: bad parameter: floor is -1; it must be 0 or more");
     }
 }

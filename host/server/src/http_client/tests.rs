@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bellwether_sandbox::{HttpClient, HttpError, HttpMethod, HttpRequest, HttpResponse};
 use bytes::Bytes;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::*;
 
@@ -33,4 +33,22 @@ fn request(url: &str) -> HttpRequest {
 
 async fn send(client: &ConfiguredHttpClient, url: &str) -> Result<HttpResponse, HttpError> {
     client.send(request(url)).await
+}
+
+#[tokio::test]
+async fn no_name_and_no_spelling_leads_to_the_metadata_of_a_cloud() {
+    let _already_chosen = rustls::crypto::ring::default_provider().install_default();
+    let plugins = PluginHttpClient::new().unwrap();
+    for url in ["http://169.254.169.254/", "http://2852039166/", "http://[::ffff:a9fe:a9fe]/"] {
+        for refused in [plugins.send(request(url)).await, send(&client(Value::Object(Map::new())), url).await]
+        {
+            let refused = refused.unwrap_err().to_string();
+            assert!(refused.ends_with(" is no address of a server"), "{url}: {refused}");
+        }
+    }
+    let resolver = Permitted { policy: AddressPolicy::Private, except: Vec::new() };
+    let Err(refused) = resolver.resolve("localhost".parse().unwrap()).await else { panic!("resolved") };
+    assert_eq!(refused.to_string(), "localhost stands for no public or private address");
+    let named = Permitted { policy: AddressPolicy::Any, except: Vec::new() };
+    assert!(named.resolve("localhost".parse().unwrap()).await.is_ok(), "the operator named it in full");
 }

@@ -1,5 +1,6 @@
 //! The connections of one `http_config`: made anew where a certificate changed.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bellwether_sandbox::{AddressPolicy, HttpError};
@@ -7,7 +8,7 @@ use bellwether_sandbox::{AddressPolicy, HttpError};
 use super::proxy::ProxySettings;
 use super::secret::SecretError;
 use super::tls::{TlsMaterial, TlsSettings};
-use super::{PublicOnly, base};
+use super::{Permitted, base};
 
 /// What the versions of HTTP are called in a handshake.
 const HTTP2: &[u8] = b"h2";
@@ -26,9 +27,7 @@ pub(super) struct Transport {
 #[derive(Debug)]
 struct Built {
     material: TlsMaterial,
-    any: reqwest::Client,
-    /// Built by need: few requests are restricted so.
-    public_only: Option<reqwest::Client>,
+    clients: HashMap<AddressPolicy, reqwest::Client>,
 }
 
 impl Transport {
@@ -40,18 +39,14 @@ impl Transport {
     pub(super) async fn client(&self, addresses: AddressPolicy) -> Result<reqwest::Client, HttpError> {
         let material = self.tls.load().await.map_err(unreadable)?;
         let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
-        let current = match built.take().filter(|built| built.material == material) {
-            Some(current) => current,
-            None => Built { any: self.build(&material, AddressPolicy::Any)?, material, public_only: None },
-        };
-        let current = built.insert(current);
-        if addresses == AddressPolicy::Any {
-            return Ok(current.any.clone());
+        let current = built.take().filter(|built| built.material == material);
+        let current = built.insert(current.unwrap_or_else(|| Built { material, clients: HashMap::new() }));
+        if let Some(client) = current.clients.get(&addresses) {
+            return Ok(client.clone());
         }
-        if current.public_only.is_none() {
-            current.public_only = Some(self.build(&current.material, addresses)?);
-        }
-        Ok(current.public_only.as_ref().unwrap_or(&current.any).clone())
+        let client = self.build(&current.material, addresses)?;
+        current.clients.insert(addresses, client.clone());
+        Ok(client)
     }
 
     fn build(&self, material: &TlsMaterial, addresses: AddressPolicy) -> Result<reqwest::Client, HttpError> {
@@ -62,9 +57,8 @@ impl Transport {
         if !self.http2 {
             builder = builder.http1_only();
         }
-        if addresses == AddressPolicy::PublicOnly {
-            builder = builder.dns_resolver(Arc::new(PublicOnly { except: self.proxy.hosts() }));
-        }
+        let resolver = Permitted { policy: addresses, except: self.proxy.hosts() };
+        let builder = builder.dns_resolver(Arc::new(resolver));
         builder.build().map_err(|error| HttpError::Other(format!("cannot set up a client: {error}")))
     }
 }

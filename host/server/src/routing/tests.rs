@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bellwether_model::history::{EpisodeRecord, HistoryQuery};
+use bellwether_model::receiver::Receipt;
 use bellwether_model::state::{
     Attempt, DeadDelivery, Delivery, InboxMessage, LeaseLimits, StateChange, StateSnapshot, StoredModel,
     StoredRuleAlert,
@@ -91,7 +92,7 @@ impl DurableState for FlakyState {
         &self,
         _now: Timestamp,
         _until: Timestamp,
-        _limits: LeaseLimits,
+        _limits: LeaseLimits<'_>,
     ) -> Result<Vec<Delivery>, StateError> {
         Ok(Vec::new())
     }
@@ -100,6 +101,19 @@ impl DurableState for FlakyState {
 
     fn settle_deliveries(&self, _attempts: &[Attempt]) -> Result<Vec<DeadDelivery>, StateError> {
         Ok(Vec::new())
+    }
+
+    fn retry_now(&self, _integrations: &[(String, u32)], _now: Timestamp) -> Result<(), StateError> {
+        Ok(())
+    }
+
+    fn last_receipt(
+        &self,
+        _group_key: &str,
+        _receiver: &str,
+        _integration: u32,
+    ) -> Result<Option<Receipt>, StateError> {
+        Ok(None)
     }
 
     fn next_delivery(&self, _after: Timestamp) -> Result<Option<Timestamp>, StateError> {

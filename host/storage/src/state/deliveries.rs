@@ -6,9 +6,9 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use bellwether_model::Timestamp;
 use bellwether_model::receiver::{NotificationReason, Receipt};
 use bellwether_model::state::{Attempt, DeadDelivery, Delivery, DeliveryOutcome, InsteadOf};
+use bellwether_model::{AlertStatus, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::Failure;
@@ -182,6 +182,20 @@ pub(super) fn make_due(db: &Connection, now: Timestamp) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What waits for its next attempt at an integration is to be sent now.
+pub(super) fn retry_now(
+    db: &Connection,
+    (receiver, integration): &(String, u32),
+    now: Timestamp,
+) -> Result<(), Failure> {
+    db.prepare_cached(
+        "UPDATE delivery SET not_before = ?3 WHERE status = 'pending' AND is_head = 1
+            AND receiver = ?1 AND integration = ?2 AND not_before > ?3",
+    )?
+    .execute(params![receiver, integration, now.as_millis()])?;
+    Ok(())
+}
+
 /// How many wait or are held.
 pub(super) fn count_pending(db: &Connection) -> Result<u64, Failure> {
     let count: i64 = db
@@ -327,13 +341,15 @@ pub(super) fn last_receipt(
     integration: u32,
 ) -> Result<Option<Receipt>, Failure> {
     let mut statement = db.prepare_cached(
-        "SELECT receipt FROM delivery WHERE status = 'delivered'
+        "SELECT receipt, told FROM delivery WHERE status = 'delivered'
             AND group_key = ?1 AND receiver = ?2 AND integration = ?3 AND receipt IS NOT NULL
          ORDER BY id DESC LIMIT 1",
     )?;
-    let found: Option<String> =
-        statement.query_row(params![group_key, receiver, integration], |row| row.get(0)).optional()?;
-    found.map(|text| from_json("receipt", &text)).transpose()
+    let found: Option<(String, String)> = statement
+        .query_row(params![group_key, receiver, integration], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let lasting = found.filter(|(_, told)| told != AlertStatus::Resolved.as_str());
+    lasting.map(|(receipt, _)| from_json("receipt", &receipt)).transpose()
 }
 
 pub(super) fn dead_letters(db: &Connection, limit: usize) -> Result<Vec<DeadLetter>, Failure> {

@@ -30,6 +30,8 @@ pub(super) struct Leases {
 struct State {
     held: HashMap<String, Lease>,
     withheld: HashSet<String>,
+    /// When integrations that want pauses may get their next delivery, as long as that is not yet.
+    paused_until: HashMap<(String, u32), Timestamp>,
     fresh: Fresh,
     /// When deliveries were asked for last.
     asked_at: Option<Timestamp>,
@@ -127,7 +129,7 @@ impl Leases {
         db: &Connection,
         now: Timestamp,
         until: Timestamp,
-        limits: LeaseLimits,
+        limits: LeaseLimits<'_>,
     ) -> Result<Vec<Delivery>, Failure> {
         let mut state = self.lock();
         state.forget_ended(now);
@@ -135,8 +137,10 @@ impl Leases {
         let mut candidates = Vec::new();
         let mut integration = next_integration(db, ("", -1))?;
         while let Some((receiver, index)) = integration {
-            candidates.extend(due(db, &state, (&receiver, index), now, limits.per_integration)?);
-            integration = next_integration(db, (&receiver, index.into()))?;
+            let key = (receiver, index);
+            let room = state.room(&key, now, limits);
+            candidates.extend(due(db, &state, &key, now, room)?);
+            integration = next_integration(db, (&key.0, index.into()))?;
         }
         candidates.sort_unstable();
         candidates.truncate(limits.total);
@@ -147,6 +151,7 @@ impl Leases {
                 None => deliveries::read(db, &candidate.id)?,
             };
             let (receiver, integration) = (delivery.notification.receiver.clone(), delivery.integration);
+            state.pause(&receiver, integration, now, limits);
             state.held.insert(candidate.id, Lease { receiver, integration, until, is_under_way: true });
             taken.push(delivery);
         }
@@ -168,17 +173,41 @@ impl Leases {
                 break;
             }
         }
-        Ok(next.into_iter().chain(state.next_end(after)).min())
+        Ok(next.into_iter().chain(state.next_end(after)).chain(state.next_end_of_pause(after)).min())
     }
 }
 
 impl State {
     fn forget_ended(&mut self, now: Timestamp) {
         self.held.retain(|_, lease| lease.until > now);
+        self.paused_until.retain(|_, until| *until > now);
     }
 
     fn is_held(&self, id: &str, now: Timestamp) -> bool {
         self.held.get(id).is_some_and(|lease| lease.until > now)
+    }
+
+    /// How many more one integration may get now. One that wants pauses gets them one by one.
+    fn room(&self, integration: &(String, u32), now: Timestamp, limits: LeaseLimits<'_>) -> Room {
+        let under_way = self.under_way(&integration.0, integration.1);
+        let free = limits.per_integration.saturating_sub(under_way);
+        let free = match limits.pauses.get(integration) {
+            None => free,
+            // A pause that is longer than the integration asks for began before the clock went back.
+            Some(pause) => match self.paused_until.get(integration) {
+                Some(until) if now < *until && *until <= now + *pause => 0,
+                Some(_) | None => free.min(1),
+            },
+        };
+        Room { under_way, free }
+    }
+
+    /// Has an integration that wants pauses wait from now on.
+    fn pause(&mut self, receiver: &str, integration: u32, now: Timestamp, limits: LeaseLimits<'_>) {
+        let key = (receiver.to_owned(), integration);
+        if let Some(pause) = limits.pauses.get(&key) {
+            self.paused_until.insert(key, now + *pause);
+        }
     }
 
     fn under_way(&self, receiver: &str, integration: u32) -> usize {
@@ -191,6 +220,17 @@ impl State {
     fn next_end(&self, after: Timestamp) -> Option<Timestamp> {
         self.held.values().map(|lease| lease.until).filter(|until| *until > after).min()
     }
+
+    fn next_end_of_pause(&self, after: Timestamp) -> Option<Timestamp> {
+        self.paused_until.values().copied().filter(|until| *until > after).min()
+    }
+}
+
+/// What an integration has, and may still get.
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    under_way: usize,
+    free: usize,
 }
 
 /// A message that may be taken. Ordered by how much its integration would have under way with it, so that each one gets
@@ -228,12 +268,10 @@ fn next_integration(
 fn due(
     db: &Connection,
     state: &State,
-    (receiver, integration): (&str, u32),
+    (receiver, integration): &(String, u32),
     now: Timestamp,
-    at_most: usize,
+    Room { under_way, free }: Room,
 ) -> Result<Vec<Candidate>, Failure> {
-    let under_way = state.under_way(receiver, integration);
-    let free = at_most.saturating_sub(under_way);
     let mut statement = db.prepare_cached(
         "SELECT not_before, id FROM delivery WHERE status = 'pending' AND is_head = 1
             AND receiver = ?1 AND integration = ?2 AND not_before <= ?3 ORDER BY not_before, id",

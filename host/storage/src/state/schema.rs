@@ -20,10 +20,11 @@ const READER_CACHE_KIB: i64 = 1_024;
 const STATEMENTS: usize = 128;
 
 /// Each step brings the file from the version of its position to the next one. Steps are only ever added.
-pub(super) const MIGRATIONS: [&str; 5] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5];
+pub(super) const MIGRATIONS: [&str; 6] =
+    [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6];
 
-/// Version 5 keeps fitted models: a row for each series of each configured model.
-const VERSION_5: &str = "
+/// Version 6 keeps fitted models: a row for each series of each configured model.
+const VERSION_6: &str = "
     CREATE TABLE model (
         model TEXT NOT NULL,
         series TEXT NOT NULL,
@@ -36,6 +37,16 @@ const VERSION_5: &str = "
         state BLOB NOT NULL,
         PRIMARY KEY (model, series)
     ) STRICT;
+";
+
+/// Version 5 keeps values of plugins.
+const VERSION_5: &str = "
+    CREATE TABLE plugin_value (
+        plugin TEXT NOT NULL,
+        key TEXT NOT NULL,
+        value BLOB NOT NULL,
+        PRIMARY KEY (plugin, key)
+    ) STRICT, WITHOUT ROWID;
 ";
 
 /// Version 4 keeps texts of messages packed; those that were kept before stay as they are.

@@ -2,7 +2,7 @@ use bellwether_model::Labels;
 use bellwether_model::alert::{Alert, AlertStatus};
 use bellwether_model::receiver::{FingerprintText, Notification, NotificationReason, NotifiedAlert};
 use bellwether_model::state::{
-    DeliveryOutcome, FlushRecord, InsteadOf, NotificationLogEntry, Silence, StoredMatcher,
+    DeliveryOutcome, FlushRecord, InsteadOf, NO_PAUSES, NotificationLogEntry, Pauses, Silence, StoredMatcher,
 };
 use tempfile::TempDir;
 
@@ -116,8 +116,8 @@ fn flush(deliveries: Vec<Delivery>) -> FlushRecord {
     FlushRecord { deliveries, ..FlushRecord::default() }
 }
 
-const fn at_most(total: usize) -> LeaseLimits {
-    LeaseLimits { total, per_integration: usize::MAX }
+const fn at_most(total: usize) -> LeaseLimits<'static> {
+    LeaseLimits { total, per_integration: usize::MAX, pauses: &NO_PAUSES }
 }
 
 fn ids(deliveries: &[Delivery]) -> Vec<&str> {
@@ -355,3 +355,4 @@ fn a_later_schema_and_a_file_that_is_no_database_are_refused() {
 mod history;
 mod models;
 mod outbox;
+mod plugin_values;

@@ -39,7 +39,7 @@ fn check(file: &Path, now: Timestamp, answer: &mut Answer) -> bool {
     let sources = Sources { alertmanager: Some(file.to_owned()), ..Sources::default() };
     let loaded = config::load(&Origin::Files(sources), now);
     let plugins = Path::new(check::DEFAULT_PLUGINS);
-    match loaded.and_then(|loaded| check::check_kinds(file, &loaded.alerting, plugins).map(|()| loaded)) {
+    match loaded.and_then(|loaded| check::check_kinds(&loaded, plugins).map(|()| loaded)) {
         Ok(loaded) => {
             answer.out += "  SUCCESS\n";
             answer.remarks.extend(loaded.notes.iter().map(|note| format!("note: {note}")));

@@ -1,26 +1,32 @@
-//! `bellwether plugin list|show|approve|enable|disable`: what operators do with a folder of plugins.
+//! `bellwether plugin list|show|approve|enable|disable`: what operators do with a folder of plugins. `lock` is beside it.
 //!
 //! They look at the folder, not at a running server, which takes up what they change within seconds.
 
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
+use bellwether_sandbox::lock::LOCK_FILE;
 use bellwether_sandbox::{PluginKind, PluginSource, PluginState, PluginStatus, Plugins, SettingKind, grants};
 use clap::Args;
 
+use super::lock::FolderLock;
 use super::{code, print};
 use crate::cli::Outcome;
 use crate::cli::check::DEFAULT_PLUGINS;
 use crate::cli::table::aligned;
-use crate::plugins;
+use crate::plugins::{self, Look};
 
 /// Which folder.
 #[derive(Debug, Args)]
-struct FolderArgs {
+pub(in crate::cli) struct FolderArgs {
     /// Folder of drop-in plugins
     #[arg(long, value_name = "DIR", default_value = DEFAULT_PLUGINS)]
-    plugins: PathBuf,
+    pub(super) plugins: PathBuf,
+    /// Data folder of the server, whose compiled code saves time; the one that the folder of plugins is in where it is not
+    /// given
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
 }
 
 /// Arguments of `bellwether plugin list`.
@@ -53,7 +59,7 @@ pub(super) struct ApproveArgs {
 }
 
 pub(super) async fn list(args: &ListArgs) -> Outcome {
-    let found = args.folder.load().await?.status();
+    let found = args.folder.load(true).await?.status();
     if args.json {
         print(&[serde_json::to_string_pretty(&found)?]);
         return Ok(code(true));
@@ -75,7 +81,7 @@ pub(super) async fn show(args: &OneArgs) -> Outcome {
 }
 
 pub(super) async fn approve(args: &ApproveArgs) -> Outcome {
-    let plugin = args.plugin.find().await?;
+    let plugin = args.plugin.find_file().await?;
     let file = grants_file(&plugin)?;
     let secrets: Vec<&str> = secrets(&plugin).collect();
     let missing = match &plugin.state {
@@ -86,27 +92,41 @@ pub(super) async fn approve(args: &ApproveArgs) -> Outcome {
         | PluginState::Active
         | PluginState::Degraded { .. }
         | PluginState::Disabled
-        | PluginState::Quarantined => {
-            print(&[format!("{} has all that it asks for", plugin.name)]);
-            return Ok(code(true));
-        }
+        | PluginState::Quarantined => Vec::new(),
     };
+    let mut lock = FolderLock::read(&args.plugin.folder.plugins)?;
+    let is_locked = lock.as_ref().is_none_or(|lock| lock.has(&plugin));
+    if missing.is_empty() && is_locked {
+        print(&[format!("{} has all that it asks for", plugin.name)]);
+        return Ok(code(true));
+    }
     print(&description(&plugin));
-    print(&[format!("Approving it lets it reach {}", missing.join(", "))]);
-    if !secrets.is_empty() {
-        print(&[format!("and lets its secrets ({}) go there, and nowhere else", secrets.join(", "))]);
+    if !missing.is_empty() {
+        print(&[format!("Approving it lets it reach {}", missing.join(", "))]);
+        if !secrets.is_empty() {
+            print(&[format!("and lets its secrets ({}) go there, and nowhere else", secrets.join(", "))]);
+        }
+    }
+    if !is_locked {
+        print(&[format!("Approving it puts its sha256 into {LOCK_FILE}")]);
     }
     if !args.yes && !agreed()? {
         bail!("not approved");
     }
-    let text = rewrite(&file, |text| grants::granted(text, &missing, &secrets))?;
-    print(&[format!("{} now says:", file.display())]);
-    print(&text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>());
+    if !missing.is_empty() {
+        let text = rewrite(&file, |text| grants::granted(text, &missing, &secrets))?;
+        print(&[format!("{} now says:", file.display())]);
+        print(&text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>());
+    }
+    if let Some(lock) = &mut lock {
+        print(&lock.accept(&plugin));
+        lock.write()?;
+    }
     Ok(code(true))
 }
 
 pub(super) async fn switch(args: &OneArgs, enabled: bool) -> Outcome {
-    let plugin = args.find().await?;
+    let plugin = args.find_file().await?;
     let file = grants_file(&plugin)?;
     rewrite(&file, |text| grants::switched(text, enabled))?;
     let word = if enabled { "on" } else { "off" };
@@ -115,25 +135,70 @@ pub(super) async fn switch(args: &OneArgs, enabled: bool) -> Outcome {
 }
 
 impl FolderArgs {
-    async fn load(&self) -> anyhow::Result<Plugins> {
+    /// With compiled code that all tests of this process and the next ones share.
+    #[cfg(test)]
+    pub(super) async fn of(folder: &Path) -> Self {
+        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tmp/server-test-plugins");
+        plugins::begin_cache(&data).await;
+        Self { plugins: folder.to_path_buf(), data: Some(data) }
+    }
+
+    /// The folder, which is there unless it is the usual one.
+    pub(in crate::cli) fn path(&self) -> anyhow::Result<&Path> {
         if !self.plugins.is_dir() && self.plugins != Path::new(DEFAULT_PLUGINS) {
             bail!("there is no folder {}; name it with --plugins", self.plugins.display());
         }
-        plugins::look(&self.plugins).await
+        Ok(&self.plugins)
+    }
+
+    /// Loads what is there; with the lock honoured, as the server does.
+    pub(super) async fn load(&self, honour_lock: bool) -> anyhow::Result<Plugins> {
+        let usual = Look::of(self.path()?);
+        let data_dir = self.data.as_deref().unwrap_or(usual.data_dir);
+        plugins::look(Look { data_dir, honour_lock, ..usual }).await
+    }
+
+    fn unknown(&self, name: &str, all: &[PluginStatus]) -> anyhow::Error {
+        let names: Vec<&str> = all.iter().map(|plugin| plugin.name.as_str()).collect();
+        let folder = self.plugins.display();
+        anyhow!("there is no plugin {name:?} in {folder}; there are: {}", names.join(", "))
+    }
+}
+
+impl ApproveArgs {
+    #[cfg(test)]
+    pub(super) async fn without_asking(folder: &Path, name: &str) -> Self {
+        let folder = FolderArgs::of(folder).await;
+        Self { plugin: OneArgs { name: name.to_owned(), folder }, yes: true }
     }
 }
 
 impl OneArgs {
-    /// The plugin of that name; one that has not described itself is called as its file is.
+    /// The plugin of that name, as it stands in the server.
     async fn find(&self) -> anyhow::Result<PluginStatus> {
-        let all = self.folder.load().await?.status();
-        let names: Vec<_> = all.iter().map(|plugin| plugin.name.clone()).collect();
-        let found = all.into_iter().find(|plugin| plugin.name == self.name);
-        found.with_context(|| {
-            let folder = self.folder.plugins.display();
-            format!("there is no plugin {:?} in {folder}; there are: {}", self.name, names.join(", "))
-        })
+        let all = self.folder.load(true).await?.status();
+        let found = all.iter().find(|plugin| is_called(plugin, &self.name)).cloned();
+        found.ok_or_else(|| self.folder.unknown(&self.name, &all))
     }
+
+    /// The same, whether it is locked out or not: a file rather than one of the host that has the same name.
+    async fn find_file(&self) -> anyhow::Result<PluginStatus> {
+        let plugins = self.folder.load(false).await?;
+        let all = plugins.status();
+        let mut found = plugins.files().into_iter().chain(all.iter().cloned());
+        found
+            .find(|plugin| is_called(plugin, &self.name))
+            .ok_or_else(|| self.folder.unknown(&self.name, &all))
+    }
+}
+
+/// By its own name, or as its file is called.
+pub(super) fn is_called(plugin: &PluginStatus, name: &str) -> bool {
+    let stem = match &plugin.source {
+        PluginSource::File { path } => path.file_stem(),
+        PluginSource::Embedded => None,
+    };
+    plugin.name == name || stem.is_some_and(|stem| stem == name)
 }
 
 fn kind(plugin: &PluginStatus) -> String {
@@ -157,7 +222,10 @@ fn secrets(plugin: &PluginStatus) -> impl Iterator<Item = &str> {
 fn description(plugin: &PluginStatus) -> Vec<String> {
     let PluginStatus { name, version, summary, source, sha256, size_bytes, .. } = plugin;
     let mut lines = vec![
-        format!("{name} {version}, a {}: {summary}", kind(plugin)),
+        match plugin.kind {
+            Some(kind) => format!("{name} {version}, a {kind}: {summary}"),
+            None => format!("{name}, which has not said what it is"),
+        },
         format!("  from      {source}, {size_bytes} bytes"),
         format!("  sha256    {sha256}"),
         format!("  state     {}", state(plugin)),
@@ -220,11 +288,18 @@ fn rewrite(file: &Path, change: impl FnOnce(&str) -> Result<String, String>) -> 
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         read => read.with_context(|| format!("cannot read {}", file.display()))?,
     };
-    let new = change(&old).map_err(|why| anyhow::anyhow!("{}: {why}", file.display()))?;
-    let aside = file.with_extension("toml.new");
-    std::fs::write(&aside, &new).with_context(|| format!("cannot write {}", aside.display()))?;
-    std::fs::rename(&aside, file).with_context(|| format!("cannot replace {}", file.display()))?;
+    let new = change(&old).map_err(|why| anyhow!("{}: {why}", file.display()))?;
+    replace(file, &new)?;
     Ok(new)
+}
+
+/// Writes a file so that a reader sees the old one or the new one.
+pub(super) fn replace(file: &Path, text: &str) -> anyhow::Result<()> {
+    let mut aside = file.as_os_str().to_owned();
+    aside.push(".new");
+    let aside = PathBuf::from(aside);
+    std::fs::write(&aside, text).with_context(|| format!("cannot write {}", aside.display()))?;
+    std::fs::rename(&aside, file).with_context(|| format!("cannot replace {}", file.display()))
 }
 
 fn agreed() -> anyhow::Result<bool> {
@@ -245,8 +320,8 @@ mod tests {
 
     const HOSTILE_RECEIVER: &[u8] = include_bytes!("../../../../../plugins/dist/hostile/receiver.wasm");
 
-    fn one(folder: &Path) -> OneArgs {
-        let folder = FolderArgs { plugins: folder.to_path_buf() };
+    async fn one(folder: &Path) -> OneArgs {
+        let folder = FolderArgs::of(folder).await;
         OneArgs { name: "hostile-receiver".to_owned(), folder }
     }
 
@@ -254,27 +329,34 @@ mod tests {
     async fn approving_writes_what_is_missing_and_the_plugin_is_ready() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("x.wasm"), HOSTILE_RECEIVER).unwrap();
-        let waiting = one(folder.path()).find().await.unwrap();
+        let one = one(folder.path()).await;
+        let waiting = one.find().await.unwrap();
         assert_eq!(state(&waiting), "waiting for grants");
         assert!(description(&waiting).iter().any(|line| line.contains("asks for  https://api.example")));
-        approve(&ApproveArgs { plugin: one(folder.path()), yes: true }).await.unwrap();
-        let ready = one(folder.path()).find().await.unwrap();
+        approve(&ApproveArgs::without_asking(folder.path(), "hostile-receiver").await).await.unwrap();
+        let ready = one.find().await.unwrap();
         assert_eq!(
             (state(&ready), &ready.granted_hosts[..]),
             ("ready", &["https://api.example".to_owned()][..])
         );
-        switch(&one(folder.path()), false).await.unwrap();
-        let off = plugins::look(folder.path()).await.unwrap().status();
-        let off = off.iter().find(|plugin| plugin.name == "x").unwrap();
-        assert_eq!(state(off), "switched off");
+        switch(&one, false).await.unwrap();
+        let off = one.find().await.unwrap();
+        assert_eq!(
+            (state(&off), kind(&off).as_str()),
+            ("switched off", "receiver"),
+            "and still says what it is"
+        );
+        switch(&one, true).await.unwrap();
+        assert_eq!(state(&one.find().await.unwrap()), "ready");
     }
 
     #[tokio::test]
     async fn a_wrong_name_lists_the_right_ones() {
         let folder = tempfile::tempdir().unwrap();
-        let error = one(folder.path()).find().await.unwrap_err().to_string();
+        let one = one(folder.path()).await;
+        let error = one.find().await.unwrap_err().to_string();
         assert!(error.contains("there are: jsonl, kv, slack, webhook, zscore"), "{error}");
-        let of_host = OneArgs { name: "kv".to_owned(), ..one(folder.path()) };
+        let of_host = OneArgs { name: "kv".to_owned(), ..one };
         let error = switch(&of_host, false).await.unwrap_err().to_string();
         assert!(error.contains("kv is part of the host"), "{error}");
     }

@@ -36,11 +36,10 @@ async fn load(text: &str, folder: &Path) -> (ConfiguredReceivers, Vec<String>) {
     let state = SqliteState::open(&folder.join("state.db")).unwrap();
     let inbox = Arc::new(Inbox::new(Arc::new(state)));
     let natives = NativeReceivers { email: Arc::new(Email::default()), inbox };
-    let mut notes = Vec::new();
     let templates = Templates::new(&[]).unwrap();
-    let receivers =
-        ConfiguredReceivers::build(&config, folder, templates, &natives, &plugins().await, &mut notes).await;
-    (receivers, notes)
+    let (receivers, problems) =
+        ConfiguredReceivers::build(&config, folder, templates, &natives, &plugins().await).await;
+    (receivers, problems.iter().map(ToString::to_string).collect())
 }
 
 async fn tell(receivers: &ConfiguredReceivers) -> Result<Receipt, DeliveryFailure> {

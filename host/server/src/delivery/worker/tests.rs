@@ -3,7 +3,7 @@ use std::sync::Mutex;
 use bellwether_alerting::config::Config;
 use bellwether_alerting::dispatch::Start;
 use bellwether_model::receiver::{Receiver, ReceiverTemplate};
-use bellwether_model::state::{FlushRecord, NotificationLogEntry, StateChange};
+use bellwether_model::state::{FlushRecord, NO_PAUSES, NotificationLogEntry, StateChange};
 use bellwether_model::{BoxFuture, Labels};
 use bellwether_storage::SqliteState;
 use tokio::time::{Instant, sleep};
@@ -55,6 +55,49 @@ impl Receiver for Manner {
     }
 }
 
+/// A receiver that notes when it was called and which earlier message it was told of.
+#[derive(Debug, Default)]
+struct Diary {
+    pause: Duration,
+    /// Whether it answers that an earlier message is gone.
+    loses: bool,
+    calls: Mutex<Vec<(u128, Option<String>)>>,
+}
+
+impl Receiver for Diary {
+    fn name(&self) -> &str {
+        "sample"
+    }
+
+    fn templates(&self) -> &[ReceiverTemplate] {
+        &[]
+    }
+
+    fn updates(&self) -> bool {
+        true
+    }
+
+    fn min_interval(&self) -> Duration {
+        self.pause
+    }
+
+    fn check<'a>(&'a self, _config: &'a str) -> BoxFuture<'a, Result<(), Vec<String>>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn notify(&self, call: ReceiverCall) -> BoxFuture<'_, Result<Receipt, DeliveryFailure>> {
+        let previous = call.previous.map(|receipt| receipt.id);
+        let lost = self.loses && previous.is_some();
+        self.calls.lock().unwrap().push((call.now.since(DECIDED_AT).as_millis(), previous));
+        Box::pin(async move {
+            if lost {
+                return Err(DeliveryFailure::PreviousLost);
+            }
+            Ok(Receipt { id: format!("receipt of {}", call.idempotency_key), url: None })
+        })
+    }
+}
+
 /// A worker with its outbox, on time that stands still while nobody waits.
 struct Bench {
     deps: DeliveryDeps,
@@ -85,6 +128,13 @@ impl Bench {
         Self { deps, dead, token: CancellationToken::new(), _folder: folder }
     }
 
+    fn with(name: &str, receiver: &Arc<Diary>) -> Self {
+        let bench = Self::new(&[]);
+        let senders = [(name, Arc::clone(receiver) as Arc<dyn Receiver>)];
+        bench.deps.receivers.store(Arc::new(ConfiguredReceivers::of(senders)));
+        bench
+    }
+
     fn put(&self, deliveries: Vec<Delivery>) {
         let log = |delivery: &Delivery| NotificationLogEntry {
             group_key: delivery.notification.group_key.clone(),
@@ -109,7 +159,7 @@ impl Bench {
     /// What is left in the outbox.
     fn left(&self) -> Vec<Delivery> {
         let far = DECIDED_AT + Duration::from_secs(1_000_000);
-        let limits = LeaseLimits { total: 1000, per_integration: 1000 };
+        let limits = LeaseLimits { total: 1000, per_integration: 1000, pauses: &NO_PAUSES };
         self.deps.state.lease_deliveries(far, far, limits).unwrap()
     }
 
@@ -198,6 +248,57 @@ async fn a_message_for_a_receiver_that_is_missing_waits_for_it() {
     assert!(bench.delivered("later").is_some());
     bench.token.cancel();
     running.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_is_called_no_more_often_than_it_asks_for() {
+    let diary = Arc::new(Diary { pause: Duration::from_secs(2), ..Diary::default() });
+    let bench = Bench::with("paced", &diary);
+    bench.put((0..3).map(|n| delivery(&format!("{n}"), "paced")).collect());
+    let running = bench.start();
+    sleep(Duration::from_secs(60)).await;
+    bench.token.cancel();
+    running.await.unwrap();
+    let times: Vec<u128> = diary.calls.lock().unwrap().iter().map(|(at, _)| *at).collect();
+    assert_eq!(times, [0, 2000, 4000]);
+}
+
+/// A message about group `g`.
+fn about_g(id: &str, reason: NotificationReason) -> Delivery {
+    let mut delivery = delivery(id, "team");
+    delivery.notification.group_key = "g".to_owned();
+    delivery.notification.reason = reason;
+    delivery
+}
+
+async fn told_before(diary: &Arc<Diary>) -> Vec<Option<String>> {
+    let bench = Bench::with("team", diary);
+    let running = bench.start();
+    for (id, reason) in [
+        ("1", NotificationReason::First),
+        ("2", NotificationReason::NewAlerts),
+        ("3", NotificationReason::First),
+    ] {
+        bench.put(vec![about_g(id, reason)]);
+        sleep(Duration::from_secs(1)).await;
+    }
+    bench.token.cancel();
+    running.await.unwrap();
+    assert_eq!(bench.left().len(), 0);
+    diary.calls.lock().unwrap().iter().map(|(_, previous)| previous.clone()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_is_told_what_the_message_before_it_returned() {
+    let seen = told_before(&Arc::default()).await;
+    assert_eq!(seen, [None, Some("receipt of 1".to_owned()), None], "a first message has none before it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_the_earlier_message_is_gone_the_message_is_sent_anew() {
+    let diary = Arc::new(Diary { loses: true, ..Diary::default() });
+    let seen = told_before(&diary).await;
+    assert_eq!(seen, [None, Some("receipt of 1".to_owned()), None, None]);
 }
 
 /// Scenario `x_4xx_not_retried_in_flush`, as Alertmanager behaves: one attempt a flush, again a group interval later.

@@ -37,6 +37,12 @@ fn retry(secs: i64) -> DeliveryOutcome {
     DeliveryOutcome::RetryAt(at(secs), "down".to_owned())
 }
 
+/// What may be sent at a time.
+fn leased(state: &SqliteState, secs: i64, limits: LeaseLimits<'_>) -> Vec<String> {
+    let leased = state.lease_deliveries(at(secs), at(secs + 40), limits).unwrap();
+    leased.into_iter().map(|delivery| delivery.id).collect()
+}
+
 fn waiting(state: &SqliteState) -> Vec<String> {
     state
         .read("look", |db| {
@@ -50,7 +56,7 @@ fn waiting(state: &SqliteState) -> Vec<String> {
 #[test]
 fn what_has_ended_makes_room_and_is_held_until_it_is_settled() {
     let (_dir, state) = state();
-    let limits = LeaseLimits { total: 9, per_integration: 1 };
+    let limits = LeaseLimits { per_integration: 1, ..at_most(9) };
     state.record_flush(&flush(vec![first("g1", "a", "1"), first("g2", "a", "2")])).unwrap();
     assert_eq!(ids(&state.lease_deliveries(at(1), at(40), limits).unwrap()), ["1"]);
     assert_eq!(state.lease_deliveries(at(1), at(40), limits).unwrap(), []);
@@ -75,7 +81,7 @@ fn what_a_writer_is_about_to_take_back_is_handed_to_nobody() {
 #[test]
 fn an_integration_that_hangs_leaves_room_for_the_others() {
     let (_dir, state) = state();
-    let limits = LeaseLimits { total: 6, per_integration: 4 };
+    let limits = LeaseLimits { per_integration: 4, ..at_most(6) };
     let mut messages: Vec<_> =
         (0..20).map(|n| first(&format!("g{n}"), "hangs", &format!("a{n:02}"))).collect();
     messages.extend((0..3).map(|n| first(&format!("g{n}"), "works", &format!("b{n:02}"))));
@@ -93,6 +99,61 @@ fn an_integration_that_hangs_leaves_room_for_the_others() {
     assert_eq!(ids(&leased), ["d00"]);
     state.settle_delivery("a01", &retry(60), at(4)).unwrap();
     assert_eq!(ids(&state.lease_deliveries(at(5), at(45), limits).unwrap()), ["a04"]);
+}
+
+#[test]
+fn an_integration_that_wants_pauses_gets_messages_one_by_one_and_holds_up_nobody() {
+    let (_dir, state) = state();
+    let pauses = Pauses::from([(("slow".to_owned(), 0), Duration::from_secs(3))]);
+    let limits = LeaseLimits { pauses: &pauses, ..at_most(9) };
+    let messages = [("slow", "1"), ("slow", "2"), ("quick", "3"), ("quick", "4")];
+    let messages = messages.map(|(receiver, id)| first(&format!("group {id}"), receiver, id));
+    state.record_flush(&flush(messages.to_vec())).unwrap();
+    let leased = |secs| leased(&state, secs, limits);
+    assert_eq!(leased(1), ["1", "3", "4"]);
+    state.settle_delivery("1", &DeliveryOutcome::Delivered(None), at(1)).unwrap();
+    assert_eq!(leased(3), [""; 0], "also when it has none under way");
+    assert_eq!(state.next_delivery(at(3)).unwrap(), Some(at(4)));
+    assert_eq!(leased(4), ["2"]);
+}
+
+#[test]
+fn a_pause_does_not_outlast_a_clock_that_goes_back() {
+    let (_dir, state) = state();
+    let pauses = Pauses::from([(("slow".to_owned(), 0), Duration::from_secs(3))]);
+    let limits = LeaseLimits { pauses: &pauses, ..at_most(9) };
+    state.record_flush(&flush(vec![first("a", "slow", "1"), first("b", "slow", "2")])).unwrap();
+    let leased = |secs| leased(&state, secs, limits);
+    assert_eq!(leased(50), ["1"]);
+    assert_eq!(leased(20), ["2"]);
+}
+
+#[test]
+fn what_waits_for_its_next_attempt_can_be_made_due() {
+    let (_dir, state) = state();
+    state.record_flush(&flush(vec![first("g", "a", "1"), first("g", "b", "2")])).unwrap();
+    state.lease_deliveries(at(1), at(40), at_most(9)).unwrap();
+    state.settle_delivery("1", &retry(300), at(1)).unwrap();
+    state.settle_delivery("2", &retry(300), at(1)).unwrap();
+    state.retry_now(&[("a".to_owned(), 0), ("b".to_owned(), 1)], at(5)).unwrap();
+    assert_eq!(ids(&state.lease_deliveries(at(5), at(45), at_most(9)).unwrap()), ["1"]);
+}
+
+#[test]
+fn the_receipt_of_a_group_that_is_over_is_not_for_the_next_one() {
+    let (_dir, state) = state();
+    let told = |id: &str, status: AlertStatus| {
+        let mut message = first("g", "a", id);
+        message.notification.status = status;
+        state.record_flush(&flush(vec![message])).unwrap();
+        let receipt = Receipt { id: format!("message {id}"), url: None };
+        state.settle_delivery(id, &DeliveryOutcome::Delivered(Some(receipt)), at(1)).unwrap();
+        state.last_receipt("g", "a", 0).unwrap().map(|receipt| receipt.id)
+    };
+    assert_eq!(told("1", AlertStatus::Firing).as_deref(), Some("message 1"));
+    assert_eq!(told("2", AlertStatus::Firing).as_deref(), Some("message 2"));
+    assert_eq!(told("3", AlertStatus::Resolved), None);
+    assert_eq!(state.last_receipt("g", "a", 1).unwrap(), None);
 }
 
 #[test]
