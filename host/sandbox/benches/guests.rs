@@ -2,6 +2,7 @@
 //!
 //! Times are medians of many calls, in processor time of this thread's clock; memory is what the system counts for the process.
 //! `-- NAME` prints the rows whose names contain it.
+#![expect(clippy::print_stdout, reason = "rows are what it is for")]
 
 use std::fmt::Display;
 use std::path::Path;
