@@ -103,7 +103,7 @@ pub struct Configuration {
 impl Configuration {
     /// The folder that the routing configuration's own paths count from.
     pub fn alerting_folder(&self) -> &Path {
-        self.alerting_file.parent().unwrap_or(Path::new(""))
+        self.alerting_file.parent().unwrap_or_else(|| Path::new(""))
     }
 
     /// What is fixed when a host starts stays as it is; a note says what was written in vain.

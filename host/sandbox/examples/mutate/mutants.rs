@@ -55,9 +55,9 @@ impl<'a> Mutants<'a> {
         let inside = random.random();
         for _ in 0..random.random_range(1..=MAX_CHANGES) {
             if inside {
-                change_inside(&mut wasm, &file.sections, &mut random)
+                change_inside(&mut wasm, &file.sections, &mut random);
             } else {
-                damage(&mut wasm, &file.sections, &mut random)
+                damage(&mut wasm, &file.sections, &mut random);
             }
         }
         Mutant { of: file.path.display(), wasm }

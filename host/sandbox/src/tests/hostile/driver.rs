@@ -72,7 +72,7 @@ async fn ends_as_it_must(plugins: &Plugins, deed: &str, end: &End) {
             assert!(said.contains(words) && said.len() <= 4 << 10, "{deed}: {said}");
         }
         (Ok(output), Output(is_right)) => {
-            assert!(is_right(&output), "{deed}: {} samples", output.samples.len())
+            assert!(is_right(&output), "{deed}: {} samples", output.samples.len());
         }
         (other, _) => panic!("{deed}: {:?}", other.map(|output| output.samples.len())),
     }
