@@ -10,7 +10,7 @@ use libtest_mimic::Trial;
 
 use crate::harness::{EPOCH, Folder, host, on_simulated_time, repository, trial};
 
-use deeds::{BOARDS, Board, FUNCTIONS, RECEIVERS, SLOW};
+use deeds::{BOARDS, Board, CRASHES, FUNCTIONS, RECEIVERS, SLOW};
 
 /// The board that is well, and the rule that is.
 const INTERVAL_OF_LINES: Duration = Duration::from_millis(500);
@@ -30,7 +30,7 @@ groups:
     rules:
 ";
 
-/// By then every function and receiver was called, and none so often that its whole plugin is in quarantine.
+/// By then every function and receiver was called, and no function so often that its whole plugin is in quarantine.
 const FIRST_CALLS: Duration = Duration::from_millis(1800);
 /// Longer than the slowest of the deeds may take.
 const RUN: Duration = Duration::from_secs(35);
@@ -68,8 +68,11 @@ fn folder(silent: &str) -> Folder {
         folder.write(&format!("plugins/hostile-{kind}.wasm"), &guest(kind));
     }
     folder.write("plugins/hostile-liar.wasm", &liar());
+    folder.write(&format!("plugins/{CRASHES}.wasm"), &crashing());
     let grants = format!("[grants]\nhosts = [\"https://api.example\", \"{silent}\"]\n");
-    folder.write("plugins/hostile-receiver.toml", grants.as_bytes());
+    for plugin in ["hostile-receiver", CRASHES] {
+        folder.write(&format!("plugins/{plugin}.toml"), grants.as_bytes());
+    }
     folder
 }
 
@@ -81,9 +84,29 @@ fn guest(kind: &str) -> Vec<u8> {
 fn liar() -> Vec<u8> {
     let mut wasm = guest("detector");
     let (honest, lie) = (format!("{:<32}", "lie: none"), format!("{:<32}", "lie: known function"));
-    let at = wasm.windows(32).position(|text| text == honest.as_bytes()).expect("it can lie");
-    wasm[at..at + 32].copy_from_slice(lie.as_bytes());
+    replace(&mut wasm, &honest, &lie);
     wasm
+}
+
+/// The receiver under another name.
+fn crashing() -> Vec<u8> {
+    let mut wasm = guest("receiver");
+    replace(&mut wasm, "hostile-receiver", CRASHES);
+    wasm
+}
+
+fn replace(wasm: &mut [u8], old: &str, new: &str) {
+    assert_eq!(old.len(), new.len(), "no text of a component may change its length");
+    let places: Vec<usize> = wasm
+        .windows(old.len())
+        .enumerate()
+        .filter(|(_, text)| *text == old.as_bytes())
+        .map(|(at, _)| at)
+        .collect();
+    assert!(!places.is_empty(), "{old} is in the guest");
+    for at in places {
+        wasm[at..at + new.len()].copy_from_slice(new.as_bytes());
+    }
 }
 
 fn devices() -> String {
@@ -109,9 +132,10 @@ fn rules() -> String {
 fn routing(silent: &str) -> String {
     let route =
         |(name, _): &(&str, &str)| format!("    - {{receiver: {name}, group_wait: 0s, continue: true}}\n");
-    let receiver = |(name, _): &(&str, &str)| {
+    let receiver = |(name, words): &(&str, &str)| {
         let target = if *name == SLOW.0 { silent } else { "http://evil.example" };
-        format!("  - {{name: {name}, hostile-receiver_configs: [{{target: '{target}', token: hunter22}}]}}\n")
+        let plugin = if *words == CRASHES { CRASHES } else { "hostile-receiver" };
+        format!("  - {{name: {name}, {plugin}_configs: [{{target: '{target}', token: hunter22}}]}}\n")
     };
     let all = || RECEIVERS.iter().chain([&SLOW]);
     let routes: String = all().map(route).collect();

@@ -413,8 +413,7 @@ impl Live {
             return Ok(Err(NOT_FITTED.to_owned()));
         };
         let explained = model.call_explain(store, resource, matrix(&points.points)).await?;
-        Ok(explained
-            .map(|said| Explanation { text: plain(&said.text), contributions: said.contributions }))
+        Ok(explained.map(|said| Explanation { text: plain(&said.text), contributions: said.contributions }))
     }
 
     async fn save(&mut self, series: Fingerprint) -> wasmtime::Result<Result<Vec<u8>, String>> {

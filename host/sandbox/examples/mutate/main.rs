@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     /// So few that they are compiled within seconds without optimisation.
-    const FEW: u64 = 40;
+    const FEW: u64 = 15;
 
     #[test]
     fn some_mutants_do_no_harm() {

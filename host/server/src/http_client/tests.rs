@@ -52,3 +52,38 @@ async fn no_name_and_no_spelling_leads_to_the_metadata_of_a_cloud() {
     let named = Permitted { policy: AddressPolicy::Any, except: Vec::new() };
     assert!(named.resolve("localhost".parse().unwrap()).await.is_ok(), "the operator named it in full");
 }
+
+#[tokio::test]
+async fn who_may_only_reach_the_world_reaches_this_machine_in_no_spelling_and_by_no_name() {
+    let _already_chosen = rustls::crypto::ring::default_provider().install_default();
+    let client = PluginHttpClient::new().unwrap();
+    let restricted = |host: &str| HttpRequest {
+        addresses: AddressPolicy::PublicOnly,
+        ..request(&format!("http://{host}:9/"))
+    };
+    for host in [
+        "127.0.0.1",
+        "127.0.0.1.",
+        "127.1",
+        "2130706433",
+        "0x7f000001",
+        "0177.0.0.01",
+        "%31%32%37.0.0.1",
+        "0.0.0.0",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "[64:ff9b::7f00:1]",
+        "[fe80::1]",
+        "169.254.169.254",
+        "2852039166",
+        "192.168.0.1",
+    ] {
+        let refused = client.send(restricted(host)).await;
+        assert!(matches!(refused, Err(HttpError::Denied(_))), "{host}: {refused:?}");
+    }
+    for name in ["localhost", "LOCALHOST"] {
+        let refused = client.send(restricted(name)).await;
+        let words = "localhost stands for no public address".to_owned();
+        assert_eq!(refused, Err(HttpError::Unreachable(words)), "{name}");
+    }
+}

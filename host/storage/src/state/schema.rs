@@ -20,8 +20,7 @@ const READER_CACHE_KIB: i64 = 1_024;
 const STATEMENTS: usize = 128;
 
 /// Each step brings the file from the version of its position to the next one. Steps are only ever added.
-pub(super) const MIGRATIONS: [&str; 6] =
-    [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6];
+pub(super) const MIGRATIONS: [&str; 6] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6];
 
 /// Version 6 keeps fitted models: a row for each series of each configured model.
 const VERSION_6: &str = "
