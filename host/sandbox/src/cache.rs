@@ -1,22 +1,25 @@
 //! Compiled code on disk, so that a restart does not compile everything again.
 //!
-//! A file holds a digest and the code. It is native code: whoever can write it can run anything in this process. So the
-//! folder must belong to us alone, and a file whose digest does not fit is not used.
+//! A file holds the code, and after it a checksum. It is native code: whoever can write it can run anything in this process.
+//! So the folder must belong to us alone. The checksum finds what a disk or a copy has damaged; against whoever writes on
+//! purpose no digest beside the code would help, which is why it is a fast one.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::Write;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
 use tracing::{debug, warn};
+use twox_hash::XxHash3_128;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-/// Length of the digest at the start of each file.
-const DIGEST_BYTES: usize = 32;
+/// Length of the checksum at the end of each file.
+const CHECKSUM_BYTES: usize = size_of::<u128>();
 /// Larger files are not read: the code of the largest language runtimes has 40 MiB.
 const MAX_FILE_BYTES: u64 = 256 << 20;
+/// So much is read at once to check it.
+const READ_BYTES: usize = 64 << 10;
 
 /// A folder of compiled code.
 #[derive(Debug)]
@@ -38,13 +41,11 @@ impl CodeCache {
         if fs::metadata(&path).ok()?.len() > MAX_FILE_BYTES {
             return None;
         }
-        let file = fs::read(&path).ok()?;
-        let (digest, code) = file.split_at_checked(DIGEST_BYTES)?;
-        if Sha256::digest(code)[..] != *digest {
+        if !is_sound(&path).ok()? {
             warn!(path = %path.display(), "cached code is damaged, compiling again");
             return None;
         }
-        match deserialize(engine, code) {
+        match map(engine, &path) {
             Ok(component) => Some(component),
             Err(error) => {
                 debug!(path = %path.display(), %error, "cached code is of no use, compiling again");
@@ -54,8 +55,8 @@ impl CodeCache {
     }
 
     /// Keeps the code of a component. A failure costs nothing but time at the next start.
-    pub(crate) fn store(&self, engine: &Engine, sha256: &str, component: &Component) -> std::io::Result<()> {
-        let code = component.serialize().map_err(std::io::Error::other)?;
+    pub(crate) fn store(&self, engine: &Engine, sha256: &str, component: &Component) -> io::Result<()> {
+        let code = component.serialize().map_err(io::Error::other)?;
         write(&self.path(engine, sha256), &code)
     }
 
@@ -71,31 +72,50 @@ impl CodeCache {
     }
 }
 
+/// Maps the code: it is neither copied nor counted as memory of our own.
 #[expect(unsafe_code, reason = "wasmtime cannot check that code is its own; the caller has")]
-fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: the bytes are what `Component::serialize` gave: they lie in a folder that only we can write to, under the
-    // digest that we wrote with them. wasmtime itself checks that version and settings fit.
-    unsafe { Component::deserialize(engine, code) }
+fn map(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
+    // SAFETY: the bytes are what `Component::serialize` gave: they lie in a folder that only we can write to, before the
+    // checksum that we wrote with them. No file there is written to again; a newer one takes its place. wasmtime itself
+    // checks that version and settings fit, and does not look at what follows the code.
+    unsafe { Component::deserialize_file(engine, path) }
+}
+
+/// Whether a file ends with the checksum of the rest.
+fn is_sound(path: &Path) -> io::Result<bool> {
+    let mut file = fs::File::open(path)?;
+    let Some(mut left) = file.metadata()?.len().checked_sub(CHECKSUM_BYTES as u64) else { return Ok(false) };
+    let mut sum = XxHash3_128::new();
+    let mut buffer = vec![0; READ_BYTES];
+    while left > 0 {
+        let part = usize::try_from(left).unwrap_or(READ_BYTES).min(READ_BYTES);
+        file.read_exact(&mut buffer[..part])?;
+        sum.write(&buffer[..part]);
+        left -= part as u64;
+    }
+    let mut told = [0; CHECKSUM_BYTES];
+    file.read_exact(&mut told)?;
+    Ok(sum.finish_128() == u128::from_le_bytes(told))
 }
 
 /// Written aside and moved into place, so that a kill leaves no half file behind.
-fn write(path: &Path, code: &[u8]) -> std::io::Result<()> {
+fn write(path: &Path, code: &[u8]) -> io::Result<()> {
     let aside = path.with_extension(format!("{}.tmp", std::process::id()));
     let mut file = fs::File::create(&aside)?;
-    file.write_all(&Sha256::digest(code))?;
     file.write_all(code)?;
+    file.write_all(&XxHash3_128::oneshot(code).to_le_bytes())?;
     file.sync_all()?;
     fs::rename(aside, path)
 }
 
 #[cfg(unix)]
-fn make_private(folder: &Path) -> std::io::Result<()> {
+fn make_private(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 #[cfg(not(unix))]
-fn make_private(folder: &Path) -> std::io::Result<()> {
+fn make_private(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)
 }
 

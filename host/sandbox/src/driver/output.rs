@@ -82,9 +82,9 @@ impl Intake {
         self.skip(values.len() - taken);
         self.room -= taken;
         self.text_bytes_left -= taken * text_bytes;
-        let labels = pairs(labels);
-        let sample = |(value, at)| DeviceSample { metric: metric.clone(), labels: labels.clone(), value, at };
-        self.samples.extend(values.take(taken).map(sample));
+        let names = std::iter::repeat_n((metric, pairs(labels)), taken);
+        let sample = |((metric, labels), (value, at))| DeviceSample { metric, labels, value, at };
+        self.samples.extend(names.zip(values).map(sample));
     }
 
     fn skip(&mut self, count: usize) {
@@ -99,7 +99,7 @@ fn is_legal(metric: &str, labels: &[wit::Label]) -> bool {
 
 /// As Prometheus wants it: letters, digits, `_` and `:`, no digit first.
 pub(crate) fn is_metric_name(name: &str) -> bool {
-    is_identifier(name, |c| c == ':')
+    is_identifier(name, |b| b == b':')
 }
 
 /// As Prometheus wants it, and without the `__` that belongs to the host.
@@ -107,12 +107,12 @@ fn is_label_name(name: &str) -> bool {
     is_identifier(name, |_| false) && !name.starts_with("__")
 }
 
-fn is_identifier(name: &str, also: impl Fn(char) -> bool) -> bool {
-    let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || also(c);
+fn is_identifier(name: &str, also: impl Fn(u8) -> bool) -> bool {
+    let legal = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || also(b);
     !name.is_empty()
         && name.len() <= MAX_LABEL_BYTES
         && !name.starts_with(|c: char| c.is_ascii_digit())
-        && name.chars().all(legal)
+        && name.bytes().all(legal)
 }
 
 /// Whole writes only, up to the limit: half a command can be another command.

@@ -10,14 +10,50 @@ pub(crate) struct Spread {
     pub(crate) scale: f64,
 }
 
-/// Mean and population standard deviation, as PromQL's `stddev_over_time`. Computed around the first point, so that
-/// large offsets do not eat the digits.
+/// Mean and population standard deviation, as PromQL's `stddev_over_time`.
+///
+/// In one pass, around the first point: since that is one of them, it is at most as many variances away from the mean as
+/// there are points, and no more digits are lost than that costs.
 pub(crate) fn mean_and_deviation(points: &[f64]) -> Spread {
     let count = points.len() as f64;
     let origin = points.first().copied().unwrap_or(f64::NAN);
-    let mean = points.iter().map(|x| x - origin).sum::<f64>() / count;
-    let variance = points.iter().map(|x| (x - origin - mean).powi(2)).sum::<f64>() / count;
+    let Sums { linear, squared } = sums(points, origin);
+    let mean = linear / count;
+    // Rounding may bring it below zero; NaN stays.
+    let variance = (squared / count - mean * mean).clamp(0.0, f64::INFINITY);
     Spread { center: origin + mean, scale: variance.sqrt() }
+}
+
+/// Sums of the distances from a point and of their squares.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    linear: f64,
+    squared: f64,
+}
+
+impl Sums {
+    const fn add(&mut self, distance: f64) {
+        self.linear += distance;
+        self.squared += distance * distance;
+    }
+}
+
+/// In four parts that do not wait for each other, as one long chain of additions would.
+fn sums(points: &[f64], origin: f64) -> Sums {
+    let (fours, rest) = points.as_chunks::<4>();
+    let mut parts = [Sums::default(); 4];
+    for four in fours {
+        for (part, point) in parts.iter_mut().zip(four) {
+            part.add(point - origin);
+        }
+    }
+    for (part, point) in parts.iter_mut().zip(rest) {
+        part.add(point - origin);
+    }
+    parts.into_iter().fold(Sums::default(), |sum, part| Sums {
+        linear: sum.linear + part.linear,
+        squared: sum.squared + part.squared,
+    })
 }
 
 /// Median, and the median distance from it scaled to a standard deviation.

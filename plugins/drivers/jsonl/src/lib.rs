@@ -3,7 +3,7 @@
 //! `I (5230) telemetry: {"temp":41.5}` counts as `{"temp":41.5}`. All other lines are the device's log.
 
 use bellwether_plugin_sdk::driver::{Device, Driver, Failure, Frame, Info, Out, Problem, info};
-use bellwether_telemetry::{Telemetry, events, flatten, metrics, settings, strip_ansi};
+use bellwether_telemetry::{Telemetry, events, from_json, metrics, settings, strip_ansi};
 
 /// Longest piece of a bad line that is quoted in an error.
 const QUOTED_CHARS: usize = 80;
@@ -33,14 +33,12 @@ impl Driver for JsonLines {
             self.0.log_line(text, out);
             return Ok(());
         };
-        match serde_json::from_str(&text[start..]) {
-            Ok(serde_json::Value::Object(object)) => {
-                self.0.facts(&flatten(&object), out);
-            }
+        match from_json(&text[start..]) {
+            Ok(facts) => drop(self.0.facts(&facts, out)),
             Err(error) if start == 0 => {
                 return Err(Failure::BadInput(format!("{error} in {}", quoted(text))));
             }
-            _ => self.0.log_line(text, out),
+            Err(_) => self.0.log_line(text, out),
         }
         Ok(())
     }

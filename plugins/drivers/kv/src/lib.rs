@@ -34,11 +34,12 @@ impl Driver for KeyValue {
         let text = String::from_utf8_lossy(&frame.data);
         let text = strip_ansi(&text);
         let text = text.trim_matches(|c: char| c.is_whitespace() && c != '\t');
-        if let Some(facts) = line::teleplot(text).or_else(|| line::pairs(text)) {
-            self.understood(&facts, text, out);
+        let tight = line::tight(text);
+        if let Some(facts) = line::teleplot(text).or_else(|| line::pairs(&tight)) {
+            understood(&mut self.telemetry, &facts, text, out);
         } else if let Some(row) = self.table.as_ref().and_then(|table| table.row(text)) {
             let facts = row.map_err(Failure::BadInput)?;
-            self.understood(&facts, text, out);
+            understood(&mut self.telemetry, &facts, text, out);
         } else if let Some(table) = Table::from_header(text) {
             self.table = Some(table);
         } else {
@@ -48,12 +49,10 @@ impl Driver for KeyValue {
     }
 }
 
-impl KeyValue {
-    /// A line whose pairs mean nothing is a line of the log: `Connecting to ssid=home`.
-    fn understood(&mut self, facts: &[Fact], text: &str, out: &mut Out) {
-        if !self.telemetry.facts(facts, out) {
-            self.telemetry.log_line(text, out);
-        }
+/// A line whose pairs mean nothing is a line of the log: `Connecting to ssid=home`.
+fn understood(telemetry: &mut Telemetry, facts: &[Fact<'_>], text: &str, out: &mut Out) {
+    if !telemetry.facts(facts, out) {
+        telemetry.log_line(text, out);
     }
 }
 

@@ -1,5 +1,7 @@
 //! The forms of a line.
 
+use std::borrow::Cow;
+
 use bellwether_telemetry::{Fact, Value, normalized};
 
 /// Most columns of a table.
@@ -10,7 +12,7 @@ const MIN_COLUMNS: usize = 2;
 const UNITS: [&str; 8] = ["degC", "°C", "C", "%", "mW", "ms", "kB", "B"];
 
 /// `>temp:41.5`, `>temp:1627551892437:41.5§°C|g`; of several values the last one counts.
-pub(crate) fn teleplot(text: &str) -> Option<Vec<Fact>> {
+pub(crate) fn teleplot(text: &str) -> Option<Vec<Fact<'_>>> {
     let (name, rest) = text.strip_prefix('>')?.split_once(':')?;
     let value = rest.split(['|', '§']).next()?;
     let newest = value.rsplit(';').next()?;
@@ -21,11 +23,9 @@ pub(crate) fn teleplot(text: &str) -> Option<Vec<Fact>> {
     }
 }
 
-/// All `key=value` and `key:value` of a line, separated by spaces, commas, semicolons or tabs. None where a word is no
+/// All `key=value` and `key:value` of a [`tight`] line, separated by spaces, commas, semicolons or tabs. None where a word is no
 /// pair, unless it is a prefix of a log line, which ends with a colon.
-pub(crate) fn pairs(text: &str) -> Option<Vec<Fact>> {
-    let text = without_log_prefix(text);
-    let text = glued(text);
+pub(crate) fn pairs(text: &str) -> Option<Vec<Fact<'_>>> {
     let mut facts = Vec::new();
     for word in text.split([' ', ',', ';', '\t']).filter(|word| !word.is_empty()) {
         let (key, value) = word.split_once('=').or_else(|| word.split_once(':'))?;
@@ -37,6 +37,17 @@ pub(crate) fn pairs(text: &str) -> Option<Vec<Fact>> {
     (!facts.is_empty()).then_some(facts)
 }
 
+/// `temp=41.5 cpu=12` of `I (5230) tag: temp = 41.5 cpu= 12`.
+pub(crate) fn tight(text: &str) -> Cow<'_, str> {
+    let mut text = Cow::Borrowed(without_log_prefix(text));
+    for (spaced, tight) in [(" = ", "="), ("= ", "="), (" =", "="), (": ", ":"), (" :", ":")] {
+        if text.contains(spaced) {
+            text = Cow::Owned(text.replace(spaced, tight));
+        }
+    }
+    text
+}
+
 /// What follows `I (5230) tag: `.
 fn without_log_prefix(text: &str) -> &str {
     let prefixed = text.split_once(" (").filter(|(letter, _)| letter.len() == 1);
@@ -45,23 +56,12 @@ fn without_log_prefix(text: &str) -> &str {
     after.map_or(text, |(_, rest)| rest)
 }
 
-/// `temp: 41.5` and `temp = 41.5` written without the spaces.
-fn glued(text: &str) -> String {
-    let mut text = text.to_owned();
-    for (spaced, tight) in [(" = ", "="), ("= ", "="), (" =", "="), (": ", ":"), (" :", ":")] {
-        if text.contains(spaced) {
-            text = text.replace(spaced, tight);
-        }
-    }
-    text
-}
-
 fn is_key(key: &str) -> bool {
     key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && key.chars().all(|c| c.is_ascii_alphanumeric() || "_-./[]".contains(c))
 }
 
-fn number_with_unit(text: &str) -> Value {
+fn number_with_unit(text: &str) -> Value<'_> {
     let text = text.trim_matches(['"', '\'']);
     let bare = UNITS.iter().find_map(|unit| text.strip_suffix(unit));
     match bare.map(Value::parse) {
@@ -85,14 +85,17 @@ impl Table {
         if !fits || !columns.iter().all(|column| is_key(column)) {
             return None;
         }
-        Some(Self { separator, columns: columns.into_iter().map(normalized).collect() })
+        Some(Self {
+            separator,
+            columns: columns.into_iter().map(|column| normalized(column).into_owned()).collect(),
+        })
     }
 
     /// A line of values under the header; none where the line is no row at all, an error where it has another number of
     /// columns.
-    pub(crate) fn row(&self, text: &str) -> Option<Result<Vec<Fact>, String>> {
+    pub(crate) fn row<'a>(&'a self, text: &'a str) -> Option<Result<Vec<Fact<'a>>, String>> {
         let values: Vec<&str> = text.split(self.separator).map(str::trim).collect();
-        let numbers = values.iter().filter(|value| matches!(Value::parse(value), Value::Number(_))).count();
+        let numbers = values.iter().filter(|value| matches!(Value::parse(**value), Value::Number(_))).count();
         if numbers == 0 {
             return None;
         }
@@ -102,7 +105,7 @@ impl Table {
         }
         let facts = self.columns.iter().zip(values).filter(|(_, value)| !value.is_empty());
         Some(Ok(facts
-            .map(|(key, value)| Fact { key: key.clone(), value: number_with_unit(value) })
+            .map(|(key, value)| Fact { key: key.as_str().into(), value: number_with_unit(value) })
             .collect()))
     }
 }
@@ -111,9 +114,9 @@ impl Table {
 mod tests {
     use super::*;
 
-    fn numbers(facts: Option<Vec<Fact>>) -> Vec<(String, f64)> {
-        let number = |fact: Fact| match fact.value {
-            Value::Number(number) => Some((fact.key, number)),
+    fn numbers(facts: Option<Vec<Fact<'_>>>) -> Vec<(String, f64)> {
+        let number = |fact: Fact<'_>| match fact.value {
+            Value::Number(number) => Some((fact.key.into_owned(), number)),
             Value::Text(_) => None,
         };
         facts.unwrap_or_default().into_iter().filter_map(number).collect()
@@ -134,7 +137,7 @@ mod tests {
             "temp:41.5\tcpu:12",
             "I (5230) telemetry: temp=41.5 cpu=12",
         ] {
-            assert_eq!(numbers(pairs(text)), want, "{text}");
+            assert_eq!(numbers(pairs(&tight(text))), want, "{text}");
         }
     }
 
@@ -148,7 +151,7 @@ mod tests {
             "E (12) wifi: gone",
             "",
         ] {
-            assert_eq!(pairs(text), None, "{text}");
+            assert_eq!(pairs(&tight(text)), None, "{text}");
         }
     }
 

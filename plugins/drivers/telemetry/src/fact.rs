@@ -1,93 +1,41 @@
 //! A line of telemetry as keys and values.
 
-/// Most facts of one line; the rest of a longer line is left out.
-const MAX_FACTS: usize = 256;
-
-/// Keys that only wrap the rest: `{"telemetry":{"temp":41}}` says the same as `{"temp":41}`.
-const WRAPPERS: [&str; 7] = ["data", "metrics", "payload", "readings", "sensors", "telemetry", "values"];
+use std::borrow::Cow;
 
 /// What a device said about one thing.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Fact {
+pub struct Fact<'a> {
     /// In `snake_case`, see [`normalized`]; the keys of nested objects are joined by `_`.
-    pub key: String,
+    pub key: Cow<'a, str>,
     /// What it said.
-    pub value: Value,
+    pub value: Value<'a>,
 }
 
 /// A number or a text.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Value {
+pub enum Value<'a> {
     /// Finite.
     Number(f64),
     /// Anything else.
-    Text(String),
+    Text(Cow<'a, str>),
 }
 
-impl Fact {
-    /// From a key and a value as they stand in a line of text; numbers are recognised.
-    pub fn parse(key: &str, value: &str) -> Self {
-        Self { key: normalized(key), value: Value::parse(value) }
-    }
-}
-
-impl Value {
+impl<'a> Value<'a> {
     /// A number where the text is a finite one.
-    pub fn parse(text: &str) -> Self {
+    pub fn parse(text: impl Into<Cow<'a, str>>) -> Self {
+        let text = text.into();
         match text.parse::<f64>() {
             Ok(number) if number.is_finite() => Self::Number(number),
-            _ => Self::Text(text.to_owned()),
+            _ => Self::Text(text),
         }
     }
-}
-
-/// All the values inside a JSON object. Booleans count as 0 and 1, texts that hold a number as that number.
-pub fn flatten(object: &serde_json::Map<String, serde_json::Value>) -> Vec<Fact> {
-    let mut facts = Vec::new();
-    flatten_object("", object, &mut facts);
-    facts
-}
-
-fn flatten_object(prefix: &str, object: &serde_json::Map<String, serde_json::Value>, facts: &mut Vec<Fact>) {
-    for (key, value) in object {
-        let key = normalized(key);
-        let key = if prefix.is_empty() { key } else { format!("{prefix}_{key}") };
-        match value {
-            serde_json::Value::Object(inner) if WRAPPERS.contains(&key.as_str()) => {
-                flatten_object("", inner, facts);
-            }
-            _ => flatten_value(key, value, facts),
-        }
-    }
-}
-
-/// Recursion is bounded by the JSON parser's own limit on nesting.
-fn flatten_value(key: String, value: &serde_json::Value, facts: &mut Vec<Fact>) {
-    use serde_json::Value as Json;
-    if facts.len() >= MAX_FACTS {
-        return;
-    }
-    let value = match value {
-        Json::Null => return,
-        Json::Bool(yes) => Value::Number(f64::from(u8::from(*yes))),
-        Json::Number(number) => match number.as_f64() {
-            Some(number) => Value::Number(number),
-            None => return,
-        },
-        Json::String(text) => Value::parse(text),
-        Json::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                flatten_value(format!("{key}_{index}"), item, facts);
-            }
-            return;
-        }
-        Json::Object(object) => return flatten_object(&key, object, facts),
-    };
-    facts.push(Fact { key, value });
 }
 
 /// `heapFree`, `Heap Free`, `heap-free` and `HEAP_FREE` are all `heap_free`.
-pub fn normalized(key: &str) -> String {
+pub fn normalized(key: &str) -> Cow<'_, str> {
+    if is_normal(key) {
+        return Cow::Borrowed(key);
+    }
     let mut name = String::with_capacity(key.len());
     let mut after_lower = false;
     for c in key.trim().chars() {
@@ -103,5 +51,17 @@ pub fn normalized(key: &str) -> String {
         }
     }
     name.truncate(name.trim_end_matches('_').len());
-    name
+    Cow::Owned(name)
+}
+
+fn is_normal(key: &str) -> bool {
+    let mut after_gap = true;
+    for byte in key.bytes() {
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' => after_gap = false,
+            b'_' if !after_gap => after_gap = true,
+            _ => return false,
+        }
+    }
+    !after_gap
 }

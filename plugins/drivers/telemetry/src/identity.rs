@@ -11,7 +11,7 @@ const FIRMWARE: [&str; 5] = ["firmware", "firmware_version", "fw", "fw_version",
 const EXTRAS: [&str; 4] = ["chip", "soc", "sdk", "idf_version"];
 
 /// Takes over what the facts say; returns whether that is news.
-pub(crate) fn learn(identity: &mut Identity, facts: &[Fact]) -> bool {
+pub(crate) fn learn(identity: &mut Identity, facts: &[Fact<'_>]) -> bool {
     let mut news = false;
     for fact in facts {
         news |= learn_one(identity, fact);
@@ -19,8 +19,8 @@ pub(crate) fn learn(identity: &mut Identity, facts: &[Fact]) -> bool {
     news
 }
 
-fn learn_one(identity: &mut Identity, fact: &Fact) -> bool {
-    let key = fact.key.as_str();
+fn learn_one(identity: &mut Identity, fact: &Fact<'_>) -> bool {
+    let key = &*fact.key;
     if ID.contains(&key) {
         replace(&mut identity.id, text(&fact.value))
     } else if BOARD.contains(&key) {
@@ -35,9 +35,9 @@ fn learn_one(identity: &mut Identity, fact: &Fact) -> bool {
 }
 
 /// Versions such as 1.2 look like numbers.
-fn text(value: &Value) -> String {
+fn text(value: &Value<'_>) -> String {
     match value {
-        Value::Text(text) => text.clone(),
+        Value::Text(text) => text.clone().into_owned(),
         Value::Number(number) => number.to_string(),
     }
 }

@@ -8,6 +8,7 @@ mod declaration;
 mod event;
 mod fact;
 mod identity;
+mod json;
 mod log_line;
 mod mapping;
 mod names;
@@ -15,7 +16,8 @@ mod names;
 use bellwether_plugin_sdk::driver::{Device, Identity, LogLine, Out, Problem};
 
 pub use declaration::{events, metrics, settings};
-pub use fact::{Fact, Value, flatten, normalized};
+pub use fact::{Fact, Value, normalized};
+pub use json::from_json;
 pub use log_line::strip_ansi;
 
 use mapping::Mapping;
@@ -35,7 +37,7 @@ impl Telemetry {
 
     /// The facts of one line. Numbers become samples, texts become labels and identity; a `msg` or `message` is a line of
     /// the device's log. Returns whether anything was understood.
-    pub fn facts(&mut self, facts: &[Fact], out: &mut Out) -> bool {
+    pub fn facts(&mut self, facts: &[Fact<'_>], out: &mut Out) -> bool {
         let samples = self.mapping.samples(facts, out);
         let identified = identity::learn(&mut self.identity, facts);
         if identified {

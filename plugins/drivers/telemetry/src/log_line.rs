@@ -1,5 +1,7 @@
 //! A device's own log lines, in the forms that common firmware prints.
 
+use std::borrow::Cow;
+
 use bellwether_plugin_sdk::driver::LogLine;
 
 use crate::fact::{Fact, Value};
@@ -40,10 +42,10 @@ pub(crate) fn parse(text: &str) -> Option<LogLine> {
 }
 
 /// A log line that came as JSON: `{"level":"error","msg":"Memory allocation failed"}`.
-pub(crate) fn from_facts(facts: &[Fact]) -> Option<LogLine> {
+pub(crate) fn from_facts(facts: &[Fact<'_>]) -> Option<LogLine> {
     let text = |keys: &[&str]| {
         facts.iter().find_map(|fact| match &fact.value {
-            Value::Text(text) if keys.contains(&fact.key.as_str()) => Some(text.as_str()),
+            Value::Text(text) if keys.contains(&&*fact.key) => Some(&**text),
             _ => None,
         })
     };
@@ -114,7 +116,11 @@ fn line(level: Option<&str>, tag: Option<&str>, message: &str) -> LogLine {
 }
 
 /// The text without colour codes and other control characters.
-pub fn strip_ansi(text: &str) -> String {
+pub fn strip_ansi(text: &str) -> Cow<'_, str> {
+    // U+0080 to U+009F begin with C2.
+    if !text.bytes().any(|b| (b.is_ascii_control() && b != b'\t') || b == 0xc2) {
+        return Cow::Borrowed(text);
+    }
     let mut plain = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
@@ -126,5 +132,5 @@ pub fn strip_ansi(text: &str) -> String {
             plain.push(c);
         }
     }
-    plain
+    Cow::Owned(plain)
 }

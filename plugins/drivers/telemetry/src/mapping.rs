@@ -1,6 +1,7 @@
 //! Turns facts into samples: by the operator's mapping first, then by the built-in names.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use bellwether_plugin_sdk::config;
 use bellwether_plugin_sdk::driver::{Out, Problem};
@@ -12,6 +13,9 @@ use crate::names::{self, KnownMetric, MEMORY_FREE, MEMORY_TOTAL, MEMORY_USAGE, M
 /// Other names of the texts that become labels.
 const LABEL_SYNONYMS: [(&str, &str); 3] =
     [("model", "model_name"), ("quant", "quantization"), ("sensor", "sensor_location")];
+
+/// Keys of a device that are remembered beside the operator's; what more there are is looked up each time.
+const MAX_MET_KEYS: usize = 256;
 
 #[derive(Deserialize)]
 struct Settings {
@@ -41,9 +45,33 @@ const fn one() -> f64 {
     1.0
 }
 
+/// What a key becomes.
+enum Use {
+    /// As the operator says.
+    Mapped(Target),
+    /// By its built-in name.
+    Known(Meaning),
+    /// A number that the operator wants although nobody knows what it is.
+    Unknown,
+    Nothing,
+}
+
+impl Use {
+    fn of(key: &str, keep_unknown: bool) -> Self {
+        match names::meaning(key) {
+            Some(meaning) => Self::Known(meaning),
+            None if keep_unknown => Self::Unknown,
+            None => Self::Nothing,
+        }
+    }
+}
+
 /// How the facts of one device become samples.
 pub(crate) struct Mapping {
-    map: BTreeMap<String, Target>,
+    /// The operator's keys, and those that were met: a device says the same ones again and again.
+    keys: BTreeMap<String, Rc<Use>>,
+    /// How many keys more than the operator's are remembered.
+    room: usize,
     keep_unknown: bool,
     /// Totals that were told once, by kind of memory: firmware often says them only in its first line.
     totals: BTreeMap<&'static str, f64>,
@@ -54,7 +82,7 @@ impl Mapping {
     pub(crate) fn parse(json: &str) -> Result<Self, Problem> {
         let problem = |message| Problem { setting: Some("map".into()), message };
         let settings: Settings = config::parse(json).map_err(problem)?;
-        let mut map = BTreeMap::new();
+        let mut keys = BTreeMap::new();
         for (key, entry) in settings.map {
             let target = match entry {
                 Entry::Name(metric) => Target { metric, labels: BTreeMap::new(), scale: one() },
@@ -63,65 +91,75 @@ impl Mapping {
             if !is_metric_name(&target.metric) {
                 return Err(problem(format!("{key}: {:?} is no name of a metric", target.metric)));
             }
-            map.insert(normalized(&key), target);
+            keys.insert(normalized(&key).into_owned(), Rc::new(Use::Mapped(target)));
         }
-        Ok(Self { map, keep_unknown: settings.keep_unknown, totals: BTreeMap::new() })
+        Ok(Self { keys, room: MAX_MET_KEYS, keep_unknown: settings.keep_unknown, totals: BTreeMap::new() })
     }
 
     /// Puts out what the facts measure; returns how many samples there are.
-    pub(crate) fn samples(&mut self, facts: &[Fact], out: &mut Out) -> usize {
+    pub(crate) fn samples(&mut self, facts: &[Fact<'_>], out: &mut Out) -> usize {
         let mut memories = Memories::default();
         let mut count = 0;
         for fact in facts {
-            let Value::Number(number) = fact.value else {
-                continue;
-            };
-            count += self.sample(&fact.key, number, facts, &mut memories, out);
+            if let Value::Number(number) = fact.value {
+                let becomes = self.becomes(&fact.key);
+                count += sample(&becomes, (&fact.key, number), facts, &mut memories, out);
+            }
         }
         count + memories.samples(&mut self.totals, out)
     }
 
-    fn sample(
-        &self,
-        key: &str,
-        number: f64,
-        facts: &[Fact],
-        memories: &mut Memories,
-        out: &mut Out,
-    ) -> usize {
-        if let Some(target) = self.map.get(key) {
-            let labels = target.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-            out.sample(&target.metric, labels, number * target.scale);
-            return 1;
+    fn becomes(&mut self, key: &str) -> Rc<Use> {
+        if let Some(known) = self.keys.get(key) {
+            return Rc::clone(known);
         }
-        match names::meaning(key) {
-            Some(Meaning::Metric { metric, scale }) => {
-                out.sample(metric.name, labels_in(facts, metric), number * scale);
-            }
-            Some(Meaning::TemperatureOf { metric, place }) => {
-                out.sample(metric.name, [("sensor_location", place)], number);
-            }
-            Some(Meaning::Memory { memory_type, part }) => {
-                memories.learn(memory_type, part, number);
-                return 0;
-            }
-            None if self.keep_unknown => out.sample(names::UNKNOWN, [("name", key)], number),
-            None => return 0,
+        let becomes = Rc::new(Use::of(key, self.keep_unknown));
+        if self.room > 0 {
+            self.room -= 1;
+            self.keys.insert(key.to_owned(), Rc::clone(&becomes));
         }
-        1
+        becomes
     }
 }
 
+fn sample(
+    becomes: &Use,
+    (key, number): (&str, f64),
+    facts: &[Fact<'_>],
+    memories: &mut Memories,
+    out: &mut Out,
+) -> usize {
+    match becomes {
+        Use::Mapped(target) => {
+            let labels = target.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+            out.sample(&target.metric, labels, number * target.scale);
+        }
+        Use::Known(Meaning::Metric { metric, scale }) => {
+            out.sample(metric.name, labels_in(facts, metric), number * scale);
+        }
+        Use::Known(Meaning::TemperatureOf { metric, place }) => {
+            out.sample(metric.name, [("sensor_location", place.as_str())], number);
+        }
+        Use::Known(Meaning::Memory { memory_type, part }) => {
+            memories.learn(memory_type, *part, number);
+            return 0;
+        }
+        Use::Unknown => out.sample(names::UNKNOWN, [("name", key)], number),
+        Use::Nothing => return 0,
+    }
+    1
+}
+
 /// The texts among the facts that are labels of a metric.
-fn labels_in<'a>(facts: &'a [Fact], metric: &KnownMetric) -> impl Iterator<Item = (&'a str, &'a str)> {
+fn labels_in<'a>(facts: &'a [Fact<'a>], metric: &KnownMetric) -> impl Iterator<Item = (&'a str, &'a str)> {
     let wanted = metric.labels;
     facts.iter().filter_map(move |fact| {
         let Value::Text(text) = &fact.value else {
             return None;
         };
         let synonym = LABEL_SYNONYMS.iter().find(|(short, _)| *short == fact.key);
-        let name = synonym.map_or(fact.key.as_str(), |(_, long)| long);
-        wanted.contains(&name).then_some((name, text.as_str()))
+        let name = synonym.map_or(&*fact.key, |(_, long)| long);
+        wanted.contains(&name).then_some((name, &**text))
     })
 }
 

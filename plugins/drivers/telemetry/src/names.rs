@@ -103,11 +103,11 @@ const TEMPERATURE_UNITS: [&str; 3] = ["c", "celsius", "degc"];
 
 /// What a key means.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Meaning<'a> {
+pub(crate) enum Meaning {
     /// A metric, with the factor into its unit.
     Metric { metric: &'static KnownMetric, scale: f64 },
     /// The temperature of one place.
-    TemperatureOf { metric: &'static KnownMetric, place: &'a str },
+    TemperatureOf { metric: &'static KnownMetric, place: String },
     /// A part of a memory.
     Memory { memory_type: &'static str, part: MemoryPart },
 }
@@ -125,7 +125,7 @@ impl PartialEq for KnownMetric {
 }
 
 /// What a key means without help of the operator; none where it means nothing known.
-pub(crate) fn meaning(key: &str) -> Option<Meaning<'_>> {
+pub(crate) fn meaning(key: &str) -> Option<Meaning> {
     if let Some(metric) = metric(key) {
         return Some(Meaning::Metric { metric, scale: 1.0 });
     }
@@ -135,7 +135,7 @@ pub(crate) fn meaning(key: &str) -> Option<Meaning<'_>> {
     if let Some((_, memory_type, part)) = MEMORIES.iter().find(|(keys, ..)| keys.contains(&key)) {
         return Some(Meaning::Memory { memory_type, part: *part });
     }
-    let place = place_of_temperature(key)?;
+    let place = place_of_temperature(key)?.to_owned();
     metric(TEMPERATURE).map(|metric| Meaning::TemperatureOf { metric, place })
 }
 

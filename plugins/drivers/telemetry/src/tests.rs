@@ -13,8 +13,8 @@ impl Driver for Probe {
     }
     fn receive(&mut self, frame: &Frame, out: &mut Out) -> Result<(), Failure> {
         let text = String::from_utf8_lossy(&frame.data);
-        match serde_json::from_str(&text) {
-            Ok(object) => drop(self.0.facts(&flatten(&object), out)),
+        match from_json(&text) {
+            Ok(facts) => drop(self.0.facts(&facts, out)),
             Err(_) => self.0.log_line(&text, out),
         }
         Ok(())
@@ -91,6 +91,47 @@ fn free_heap_becomes_usage_once_the_total_was_told() {
         samples(DEFAULTS, &[r#"{"mem_used":7,"mem_total":9}"#]),
         ["device_memory_usage_bytes{memory_type=ram} 7", "device_memory_total_bytes{memory_type=ram} 9"]
     );
+}
+
+#[test]
+fn json_becomes_a_flat_list_of_facts() {
+    let facts = |text: &str| {
+        let print = |fact: Fact<'_>| match fact.value {
+            Value::Number(number) => format!("{}={number}", fact.key),
+            Value::Text(text) => format!("{}:{text}", fact.key),
+        };
+        from_json(text).map(|facts| facts.into_iter().map(print).collect::<Vec<_>>().join(" "))
+    };
+    let cases = [
+        (
+            r#"{"temp":41.5,"n":-3,"on":true,"none":null,"heapFree":"12","id":"a\tb"}"#,
+            "temp=41.5 n=-3 on=1 heap_free=12 id:a\tb",
+        ),
+        (
+            r#"{"telemetry":{"Data":{"temp":1}},"imu":{"acc":[1,[2],{"z":3}]}}"#,
+            "temp=1 imu_acc_0=1 imu_acc_1_0=2 imu_acc_2_z=3",
+        ),
+        (r#"{"h\u00f6he":1,"":{"x":2}}"#, "h_he=1 x=2"),
+    ];
+    for (text, want) in cases {
+        assert_eq!(facts(text).unwrap(), want, "{text}");
+    }
+    for text in ["{\"a\":1} more", "{\"a\":", "[1]", "{\"a\":1e999}"] {
+        facts(text).unwrap_err();
+    }
+    let long = format!("{{\"a\":[{}],\"b\":1}}", vec!["1"; 1000].join(","));
+    assert_eq!(from_json(&long).unwrap().len(), 256);
+}
+
+#[test]
+fn keys_that_are_too_many_to_remember_are_read_all_the_same() {
+    let mut probe = open(r#"{"map":{"k999":"last"},"keep_unknown":true}"#).unwrap();
+    for i in 0..1000 {
+        let line = format!("{{\"k{i}\":1,\"temp{i}_temp\":2}}");
+        let metrics = feed(&mut probe, &[&line]).samples.into_iter().map(|sample| sample.metric);
+        let unknown = if i == 999 { "last" } else { "device_value" };
+        assert_eq!(metrics.collect::<Vec<_>>(), [unknown, "device_temperature_celsius"], "{line}");
+    }
 }
 
 #[test]
