@@ -11,8 +11,10 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 
-from harness import BELLWETHER, Failed, Folder, Skipped, check, run
+import plugin_running
+from harness import BELLWETHER, Failed, Folder, Skipped, check, run, say
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGES = ["first-driver.md", "first-detector.md", "first-receiver.md", "from-telegraf.md",
@@ -110,12 +112,15 @@ def page(name):
 def templates(language):
     def body():
         with Folder() as folder:
-            env = environment(folder)
+            env, projects = environment(folder), {}
             require(language, env)
             for kind in LANGUAGES[language][2]:
-                name = f"{language}-{kind}"
+                name, started = f"{language}-{kind}", time.monotonic()
                 must(BELLWETHER, "plugin", "new", "--lang", language, "--kind", kind, name, env=env, cwd=folder)
                 build_and_test(folder / name, language, env)
+                say(f"{name}: from nothing to tested in {time.monotonic() - started:.1f} s")
+                projects[kind] = folder / name
+            plugin_running.works(folder, language, projects)
     return body
 
 

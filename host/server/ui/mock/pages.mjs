@@ -25,14 +25,15 @@ export function rules(now) {
 export function plugins(now) {
   const row = (kind, name, extra) => ({ name, kind, version: "0.1.0", state: { kind: "ready" }, origin: "embedded", sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", grants: [], usedBy: [], calls: 48_210, errors: 0, lastError: null, callP99Ms: 0.04, memoryBytes: 1_179_648, ...extra });
   return [
+    row(null, "half", { version: "", origin: "/etc/bellwether/plugins/half.wasm", calls: 0, callP99Ms: null, memoryBytes: 0, state: { kind: "failed", error: "cannot be compiled; the file is damaged, or not complete yet" } }),
     row("driver", "jsonl", { usedBy: ["esp32-01", "esp32-02", "stm32-01"] }),
     row("driver", "kv", { usedBy: ["rp2040-01"] }),
     row("driver", "nvidia-smi-text", { version: "0.3.1", origin: "/etc/bellwether/plugins/nvidia-smi-text.wasm", errors: 3, state: { kind: "quarantined", error: "trapped: unreachable executed", blamed: "device jetson-01", until: now + 300_000 } }),
     row("detector", "zscore", { usedBy: ["device_alerts"], callP99Ms: 0.8 }),
-    row("receiver", "slack", { grants: ["POST to https://hooks.slack.com/services/…"], usedBy: ["team-edge"], errors: 4, lastError: { at: now - 52_000, text: "429 rate limited" }, callP99Ms: 210 }),
-    row("receiver", "webhook", { grants: ["POST to http://127.0.0.1:8080/hook"], usedBy: ["team-ops"] }),
+    row("receiver", "slack", { grants: ["send requests to the URL of each integration"], usedBy: ["team-edge"], errors: 4, lastError: { at: now - 52_000, text: "429 rate limited" }, callP99Ms: 210 }),
+    row("receiver", "webhook", { grants: ["send requests to the URL of each integration"], usedBy: ["team-ops"] }),
     row("receiver", "inbox", { origin: "built in", sha256: null, memoryBytes: null, callP99Ms: 0.3 }),
-    row("receiver", "matrix", { origin: "/etc/bellwether/plugins/matrix.wasm", calls: 0, callP99Ms: null, memoryBytes: null, state: { kind: "waiting", needs: "it asks to POST to matrix.example.org; nobody has granted that yet" } }),
+    row("receiver", "matrix", { origin: "/etc/bellwether/plugins/matrix.wasm", calls: 0, callP99Ms: null, memoryBytes: null, state: { kind: "waiting", needs: "grant hosts https://matrix.example.org in /etc/bellwether/plugins/matrix.toml" } }),
   ];
 }
 

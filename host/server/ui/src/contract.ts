@@ -421,14 +421,15 @@ export interface DeviceDetail extends DeviceRow {
 /** A plugin. The key is kind and name. */
 export interface PluginRow {
   name: string;
-  kind: "driver" | "detector" | "receiver";
+  /** `null` while it is being loaded, and for a file of which no more was found out. */
+  kind: "driver" | "detector" | "receiver" | null;
   version: string;
   state: PluginState;
   /** `built in` (native code), `embedded` (a component in the binary), or the path of the file. */
   origin: string;
   /** SHA-256 of the component in hex; `null` for native code. */
   sha256: string | null;
-  /** What it may do, each a phrase: `POST to https://hooks.slack.com/…`. Empty: nothing. */
+  /** What it may do, each a phrase: `send requests to https://hooks.slack.com`. Empty: nothing. */
   grants: string[];
   /** Who uses it: devices, rule groups or receivers by name; at most 20. */
   usedBy: string[];

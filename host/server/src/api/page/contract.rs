@@ -307,7 +307,7 @@ pub(super) struct DeviceSpan {
 #[serde(rename_all = "camelCase")]
 pub(super) struct PluginRow {
     pub name: String,
-    pub kind: &'static str,
+    pub kind: Option<&'static str>,
     pub version: String,
     pub state: PluginStateJson,
     pub origin: String,

@@ -15,13 +15,13 @@ use crate::host::Host;
 /// Users of a plugin that are listed.
 const MAX_USERS: usize = 20;
 
-/// All plugins and the native receivers, by kind, then name.
+/// All plugins and the native receivers, by kind, then name; first those whose kind is not known, or not yet.
 pub(super) async fn list(State(host): State<Arc<Host>>) -> Response {
     let users = users(&host);
     let mut rows: Vec<PluginRow> =
         host.plugins.status().into_iter().map(|plugin| row(plugin, &users)).collect();
     let natives =
-        [("email", "mail through the configured server"), ("inbox", "messages kept in the data folder")];
+        [("email", "send mail through the configured server"), ("inbox", "keep messages in the data folder")];
     rows.extend(natives.map(|(name, does)| native(&host, name, does, &users)));
     rows.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
     json(StatusCode::OK, &rows)
@@ -66,7 +66,7 @@ fn row(plugin: PluginStatus, users: &Users) -> PluginRow {
     let last_crash = plugin.crashes.last();
     let grants = grants(&plugin);
     PluginRow {
-        kind: plugin.kind.map_or("driver", kind),
+        kind: plugin.kind.map(kind),
         version: plugin.version,
         state: match plugin.state {
             PluginState::Loading { stage } => PluginStateJson::Loading { reached: stage.as_str() },
@@ -112,13 +112,13 @@ fn row(plugin: PluginStatus, users: &Users) -> PluginRow {
 
 /// What it may do, in words.
 fn grants(plugin: &PluginStatus) -> Vec<String> {
-    let hosts = plugin.granted_hosts.iter().map(|host| format!("requests to {host}"));
+    let hosts = plugin.granted_hosts.iter().map(|host| format!("send requests to {host}"));
     // A URL in a secret setting is itself the grant for its origin.
     let has_url = plugin.settings.iter().any(|setting| {
         setting.kind == SettingKind::Secret && (setting.name == "url" || setting.name.ends_with("_url"))
     });
     let own = (plugin.kind == Some(PluginKind::Receiver) && has_url)
-        .then(|| "requests to the URL of each integration".to_owned());
+        .then(|| "send requests to the URL of each integration".to_owned());
     hosts.chain(own).collect()
 }
 
@@ -134,7 +134,7 @@ fn native(host: &Host, name: &str, does: &str, users: &Users) -> PluginRow {
     let (delivered, failed) = host.ledger.of_kind(name);
     PluginRow {
         name: name.to_owned(),
-        kind: "receiver",
+        kind: Some("receiver"),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         state: PluginStateJson::Ready,
         origin: "built in".to_owned(),

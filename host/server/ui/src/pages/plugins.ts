@@ -22,8 +22,14 @@ export function pluginsPage(): VNode[] {
   const rows = list.get() ?? [];
   return [
     h("div", { class: "top" }, h("h1", null, "Plugins"), livePill()),
-    waiting(list) ?? h("div", null, KINDS.map(([kind, title, what]) => section(title, what, rows.filter((row) => row.kind === kind)))),
+    waiting(list) ?? h("div", null, unknown(rows), KINDS.map(([kind, title, what]) => section(title, what, rows.filter((row) => row.kind === kind)))),
   ];
+}
+
+/** Files that are not loaded yet, or cannot be. */
+function unknown(rows: readonly PluginRow[]): Child {
+  const files = rows.filter((row) => row.kind === null);
+  return files.length > 0 && section("Files", "of a kind that is not known yet", files);
 }
 
 function section(title: string, what: string, rows: readonly PluginRow[]): VNode {
