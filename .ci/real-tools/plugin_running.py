@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 
-from harness import BELLWETHER, Failed, Server, check, get_json, request, run, wait_until
+from harness import BELLWETHER, Failed, Server, check, get_json, get_text, request, run, wait_until
 from surroundings import Listener
 
 # Compiling a component with an interpreter in it takes half a minute where nothing else runs.
@@ -104,6 +104,7 @@ def works(folder, language, projects):
             samples = f'{{__name__="{board.metric}", device_id="board"}}'
             wait_until(samples, lambda: server.query(samples), 30)
             check(True, f"the driver gives {board.metric}")
+            replays(folder, server, projects["driver"], board.metric)
         if "detector" in projects:
             project = projects["detector"]
             found = server.query(f"{project.name.replace('-', '_')}(vector(time())[1m:5s])")
@@ -115,12 +116,21 @@ def works(folder, language, projects):
             check("BoardHot" in service.bodies[0], f"the receiver sends {service.bodies[0]}")
 
 
+def replays(folder, server, project, metric):
+    """What the server recorded of the connection is a test."""
+    recording = folder / "recorded.cap.jsonl"
+    recording.write_text(get_text(server.prometheus + "/api/bellwether/v1/devices/board/capture"))
+    code, out, err = run(BELLWETHER, "plugin", "replay", project / "build" / f"{project.name}.wasm", recording,
+                         timeout=PATIENCE)
+    check(code == 0 and f" {metric}" in out, "and gives it again from what was recorded", out, err)
+
+
 def routing(language, projects, service):
     receiver = {"name": "team"}
     if service:
         settings = {name: value.format(url=service.url) for name, value in RECEIVERS[language].items()}
         receiver[f"{projects['receiver'].name}_configs"] = [settings]
-    return {"route": {"receiver": "team", "group_wait": "0s"}, "receivers": [receiver]}
+    return {"route": {"receiver": "team", "group_by": ["alertname"], "group_wait": "0s"}, "receivers": [receiver]}
 
 
 def configuration(projects, board):

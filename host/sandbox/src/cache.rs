@@ -18,6 +18,9 @@ use wasmtime::component::Component;
 const CHECKSUM_BYTES: usize = size_of::<u128>();
 /// Larger files are not read: the code of the largest language runtimes has 40 MiB.
 const MAX_FILE_BYTES: u64 = 256 << 20;
+/// All files together: twenty-five of the largest language runtimes.
+const MAX_FOLDER_BYTES: u64 = 1 << 30;
+const ENDING: &str = ".cwasm";
 /// So much is read at once to check it.
 const READ_BYTES: usize = 64 << 10;
 
@@ -54,22 +57,54 @@ impl CodeCache {
         }
     }
 
-    /// Keeps the code of a component. A failure costs nothing but time at the next start.
+    /// Keeps the code of a component, and makes room for it. A failure costs nothing but time at the next start.
     pub(crate) fn store(&self, engine: &Engine, sha256: &str, component: &Component) -> io::Result<()> {
         let code = component.serialize().map_err(io::Error::other)?;
+        self.make_room(engine, code.len() as u64)?;
         write(&self.path(engine, sha256), &code)
+    }
+
+    /// Removes what another version of this program has left, and the oldest files where there is too much. Code that is
+    /// running stays in memory.
+    fn make_room(&self, engine: &Engine, bytes: u64) -> io::Result<()> {
+        let ours = ending(engine);
+        let mut kept = Vec::new();
+        for entry in fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+            if name.ends_with(&ours) {
+                kept.extend(fs::metadata(&path).ok().map(|file| (file.modified().ok(), file.len(), path)));
+            } else if name.ends_with(ENDING) {
+                // Another process may have been faster.
+                drop(fs::remove_file(&path));
+            }
+        }
+        kept.sort_unstable();
+        let mut total = kept.iter().fold(bytes, |sum, (_, bytes, _)| sum.saturating_add(*bytes));
+        for (_, bytes, path) in kept {
+            if total <= MAX_FOLDER_BYTES {
+                break;
+            }
+            drop(fs::remove_file(path));
+            total -= bytes;
+        }
+        Ok(())
     }
 
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Another version of wasmtime, other settings or another processor have another name.
     fn path(&self, engine: &Engine, sha256: &str) -> PathBuf {
-        let mut hasher = DefaultHasher::new();
-        engine.precompile_compatibility_hash().hash(&mut hasher);
-        self.folder.join(format!("{sha256}.{:016x}.cwasm", hasher.finish()))
+        self.folder.join(format!("{sha256}{}", ending(engine)))
     }
+}
+
+/// Another version of wasmtime, other settings or another processor have another one.
+fn ending(engine: &Engine) -> String {
+    let mut hasher = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    format!(".{:016x}{ENDING}", hasher.finish())
 }
 
 /// Maps the code: it is neither copied nor counted as memory of our own.

@@ -1,4 +1,4 @@
-//! What plugins can call: `log` for all, `http` and `secrets` for receivers.
+//! What plugins can call: `log` for all, `http` and `secrets` for receivers. `kv` stands in `values`.
 
 use std::time::Duration;
 

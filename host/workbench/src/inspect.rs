@@ -100,7 +100,11 @@ impl Inspection {
             PluginKind::Detector => "functions",
             PluginKind::Receiver => "templates",
         };
-        lines.push(format!("{provides:<9} {}", joined(&self.provides)));
+        // Models have lines of their own.
+        let is_model = |what: &str| self.models.iter().any(|model| what == format!("model {}", model.name));
+        let others: Vec<&str> =
+            self.provides.iter().map(String::as_str).filter(|what| !is_model(what)).collect();
+        lines.push(format!("{provides:<9} {}", joined(&others)));
         let mut head = "may";
         for words in &self.capabilities {
             lines.push(format!("{head:<9} {words}"));
@@ -130,7 +134,7 @@ impl Inspection {
     }
 }
 
-fn joined(names: &[String]) -> String {
+fn joined(names: &[&str]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 

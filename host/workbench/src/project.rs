@@ -141,6 +141,8 @@ pub struct Project {
     pub kind: PluginKind,
     /// What it is written in.
     pub language: Language,
+    /// Whether a detector has models beside its functions.
+    pub(crate) models: bool,
     /// What replaces the language's own recipe.
     pub(crate) own_build: Option<OwnBuild>,
 }
@@ -168,6 +170,8 @@ struct PluginTable {
     name: String,
     kind: String,
     language: String,
+    #[serde(default)]
+    models: bool,
 }
 
 impl Project {
@@ -186,10 +190,15 @@ impl Project {
         if file.build.as_ref().is_some_and(|build| build.command.is_empty()) {
             return Err("the command under [build] is empty; write a program and its arguments".into());
         }
+        let kind = parse_kind(&file.plugin.kind)?;
+        if file.plugin.models && kind != PluginKind::Detector {
+            return Err(format!("a {kind} cannot have models; only detectors can"));
+        }
         Ok(Self {
             folder: folder.to_owned(),
             name: file.plugin.name.parse().map_err(|error: WorkbenchError| error.to_string())?,
-            kind: parse_kind(&file.plugin.kind)?,
+            kind,
+            models: file.plugin.models,
             language: file.plugin.language.parse()?,
             own_build: file.build,
         })
@@ -212,7 +221,8 @@ impl Project {
 
     /// The world that the plugin is made for.
     pub(crate) fn world(&self) -> String {
-        format!("{}-plugin", self.kind)
+        let full = if self.models { "-full" } else { "" };
+        format!("{}-plugin{full}", self.kind)
     }
 }
 
@@ -246,10 +256,13 @@ mod tests {
             ("\"c\"", "\"zig\"", "there are rust, go, python, javascript, c"),
             ("a-b", "A", "such as my-board"),
             ("kind", "kinds", "unknown field"),
+            ("language", "models = true\nlanguage", "only detectors can"),
         ] {
             let error = read(&good.replace(from, to)).unwrap_err();
             assert!(error.contains(problem), "{error}");
         }
+        let detector = good.replace("driver", "detector") + "models = true\n";
+        assert_eq!(read(&detector).unwrap().world(), "detector-plugin-full");
         let empty = format!("{good}[build]\ncommand = []\noutput = \"x\"\n");
         assert!(read(&empty).unwrap_err().contains("is empty"));
     }

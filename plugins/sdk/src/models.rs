@@ -3,11 +3,24 @@
 //! A plugin with models is a detector, perhaps without functions: implement [`Detector`](crate::detector::Detector) and
 //! [`Models`] for one type, [`Model`] for what is fitted, and export the first.
 //!
-//! ```ignore
-//! use bellwether_plugin_sdk::detector::{About, Detector, Function, Matrix, Verdicts};
+//! ```
+//! use bellwether_plugin_sdk::detector::{Detector, Function};
 //! use bellwether_plugin_sdk::models::*;
 //!
 //! struct Plugin;
+//!
+//! impl Detector for Plugin {
+//!     fn describe() -> (About, Vec<Function>) {
+//!         let about = About {
+//!             name: "mean".into(),
+//!             version: env!("CARGO_PKG_VERSION").into(),
+//!             summary: "Distance from the mean".into(),
+//!             homepage: None,
+//!             settings: Vec::new(),
+//!         };
+//!         (about, Vec::new())
+//!     }
+//! }
 //!
 //! /// The mean of all that it has seen.
 //! #[derive(Default)]
@@ -24,6 +37,21 @@
 //!     }
 //!     fn save(&self) -> Vec<u8> {
 //!         self.0.to_le_bytes().to_vec()
+//!     }
+//! }
+//!
+//! impl Models for Plugin {
+//!     type Model = Mean;
+//!
+//!     fn kinds() -> Vec<Kind> {
+//!         vec![kind("mean", "The mean of a week", 7 * 86_400_000)]
+//!     }
+//!     fn create(_kind: &str, _config: &str, _seed: u64) -> Result<Mean, Problem> {
+//!         Ok(Mean::default())
+//!     }
+//!     fn restore(_kind: &str, _config: &str, _seed: u64, saved: &[u8]) -> Result<Mean, String> {
+//!         let bytes = saved.try_into().map_err(|_| "not eight bytes".to_owned())?;
+//!         Ok(Mean(f64::from_le_bytes(bytes)))
 //!     }
 //! }
 //!

@@ -168,6 +168,36 @@ async fn damaged_cache_is_compiled_again() {
     assert_ne!(fs::read(file).unwrap(), code, "written anew");
 }
 
+#[tokio::test]
+async fn cache_keeps_neither_code_of_other_versions_nor_more_than_its_limit() {
+    let cache = tempfile::tempdir().unwrap();
+    let folder = cache.path().join("code");
+    let load = |plugin| {
+        let options = PluginsOptions { embedded: vec![plugin], cache: Some(folder.clone()), ..options() };
+        async move { Plugins::load(options).await.unwrap() }
+    };
+    let files = || {
+        let names =
+            fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.collect::<std::collections::BTreeSet<String>>()
+    };
+    load(FIRST_PARTY[2]).await;
+    let first = files().first().unwrap().clone();
+    let (_, ending) = first.split_once('.').unwrap();
+    fs::write(folder.join("0.0123456789abcdef.cwasm"), "of another version").unwrap();
+    fs::write(folder.join("note.txt"), "of somebody").unwrap();
+    load(FIRST_PARTY[3]).await;
+    assert!(files().contains(&first) && files().contains("note.txt"));
+    assert!(!files().contains("0.0123456789abcdef.cwasm"), "{:?}", files());
+    // As large as all may be together, and the oldest of all.
+    let large = format!("large.{ending}");
+    let file = fs::File::create(folder.join(&large)).unwrap();
+    file.set_len(1 << 30).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH).unwrap();
+    load(FIRST_PARTY[0]).await;
+    assert!(files().contains(&first) && !files().contains(&large), "{:?}", files());
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn cache_that_others_can_write_to_is_not_used() {

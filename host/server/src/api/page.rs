@@ -34,6 +34,7 @@ pub fn routes() -> Router<Arc<Host>> {
         .route("/inbox/{id}", get(inbox::one))
         .route("/devices", get(devices::list))
         .route("/devices/{id}", get(devices::one))
+        .route("/devices/{id}/capture", get(devices::capture))
         .route("/plugins", get(plugins::list))
         .route("/status", get(status::status))
         .layer(Extension(Arc::new(feed::BoardFeed::default())));

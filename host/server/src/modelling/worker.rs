@@ -380,7 +380,8 @@ impl Worker {
         for some in all.chunks(SAVED_AT_ONCE) {
             let mut rows = Vec::with_capacity(some.len());
             for key in some {
-                let Session::Open(session) = &mut self.session else { return };
+                // Gone after a crash, with all that was not saved yet.
+                let Session::Open(session) = &mut self.session else { break };
                 let saved = session.save(*key).await;
                 match self.checked(saved) {
                     Ok(state) => {

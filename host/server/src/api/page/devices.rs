@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
 use bellwether_devices::DeviceStatus;
 use bellwether_model::device::Driver;
 use bellwether_model::{Matcher, Timestamp};
@@ -66,6 +67,17 @@ pub(super) async fn one(State(host): State<Arc<Host>>, Path(id): Path<String>) -
         Ok(Some(detail)) => json(StatusCode::OK, &detail),
         Ok(None) => error(StatusCode::NOT_FOUND, "no such device"),
         Err(_) => error(StatusCode::INTERNAL_SERVER_ERROR, "the device cannot be read; see the log"),
+    }
+}
+
+/// The latest bytes of a device's connection, as a recording that drivers are tested with.
+pub(super) async fn capture(State(host): State<Arc<Host>>, Path(id): Path<String>) -> Response {
+    match host.devices.capture(&id) {
+        Some(capture) => {
+            let headers = [(CONTENT_TYPE, "application/x-ndjson"), (CACHE_CONTROL, "no-store")];
+            (headers, capture.print()).into_response()
+        }
+        None => error(StatusCode::NOT_FOUND, "no such device"),
     }
 }
 

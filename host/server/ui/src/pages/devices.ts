@@ -88,7 +88,7 @@ function devicePage(id: string): VNode[] {
   ];
 }
 
-function panel(title: string, hint: string, ...children: Child[]): VNode {
+function panel(title: string, hint: Child, ...children: Child[]): VNode {
   return h("section", { class: "panel" }, h("h2", null, `${title} `, hint && h("em", null, hint)), h("div", { class: "card pad" }, ...children));
 }
 
@@ -173,5 +173,6 @@ function seriesTable(device: DeviceDetail): VNode {
 
 function rawLines(device: DeviceDetail): VNode {
   const lines = device.lines.map((line, index) => h("div", { key: `${line.at}-${index}`, class: line.direction }, h("time", { title: exactly(line.at) }, clock(line.at)), ` ${line.direction === "out" ? "»" : " "} `, line.text));
-  return panel("Last lines", "as they came", lines.length > 0 ? h("div", { class: "raw", tabindex: 0, role: "log", "aria-live": "off" }, lines) : h("p", { class: "note" }, "Nothing came yet."));
+  const recording = h("a", { href: `${OWN}/devices/${encodeURIComponent(device.id)}/capture`, download: `${device.id}.cap.jsonl` }, "as a recording");
+  return panel("Last lines", ["as they came, or ", recording], lines.length > 0 ? h("div", { class: "raw", tabindex: 0, role: "log", "aria-live": "off" }, lines) : h("p", { class: "note" }, "Nothing came yet."));
 }
