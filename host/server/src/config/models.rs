@@ -129,7 +129,7 @@ impl ModelYaml {
             given => Ok(given.map(|given| given.value.0)),
         };
         let normal_below = match &self.normal_below {
-            Some(given) if !(given.value > 0.0) => {
+            Some(given) if given.value.is_nan() || given.value <= 0.0 => {
                 return Err(YamlError::at(file, text, &given.referenced, "normal_below must be above zero")
                     .with_hint("it is compared with scores, whatever their sign; 3 unless given"));
             }
