@@ -21,11 +21,13 @@ use crate::crash::Crash;
 use crate::detector::{DetectorPre, matrix};
 use crate::limits::{CallLimits, MODEL_POINTS};
 use crate::settings::{self, SettingInfo, SettingProblem};
-use crate::speech::plain;
+use crate::speech::{cut, plain};
 use crate::store::{self, HostState, Purpose, Stop};
 
 /// Figures of a report; further ones are left out.
 const MAX_FIGURES: usize = 32;
+/// Longest name of a figure.
+const MAX_FIGURE_NAME_BYTES: usize = 64;
 
 /// A kind of model with the settings that it understands.
 #[derive(Debug, Clone)]
@@ -101,9 +103,11 @@ impl SandboxedModeller {
         series: Fingerprint,
         history: &WindowMatrix,
     ) -> Result<Fitted, ModelError> {
-        self.0.admit(spec)?;
+        // Whom it crashes for is not whom the fitted ones score for: those go on.
+        let apart = ModelSpec { name: format!("{} (fit)", spec.name), ..spec.clone() };
+        self.0.admit(&apart)?;
         let limits = &self.0.plugin.limits.model;
-        let mut store = self.0.store(spec);
+        let mut store = self.0.store(&apart);
         store::arm(&mut store, limits.fit, Timestamp::UNIX_EPOCH);
         let fit = async {
             let models = self.0.instantiate(&mut store).await?;
@@ -122,7 +126,7 @@ impl SandboxedModeller {
         let save = async { models.model().call_save(&mut store, resource).await };
         let saved = store::bounded(&self.0.plugin, limits.save, save).await;
         let state = saved.map_err(|stop| self.0.stopped(&store, "save", limits.save, stop))?;
-        Ok(Fitted { report: checked_report(report), state: self.0.checked_state(spec, state)? })
+        Ok(Fitted { report: checked_report(report), state: self.0.checked_state(&apart, state)? })
     }
 }
 
@@ -455,7 +459,7 @@ fn checked_report(report: wit::Report) -> FitReport {
         usable: report.usable,
         points: report.points,
         summary: plain(&report.summary),
-        figures: figures.map(|(name, figure)| (plain(&name), figure)).collect(),
+        figures: figures.map(|(name, figure)| (cut(plain(&name), MAX_FIGURE_NAME_BYTES), figure)).collect(),
     }
 }
 

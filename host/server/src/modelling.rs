@@ -127,10 +127,14 @@ impl ModelView {
         *self.last.write().unwrap_or_else(PoisonError::into_inner) = LastEvaluation { at: Some(at), error };
     }
 
-    /// Adds the ends of series that were written the last time and are not now.
-    fn end_others(&self, records: &mut Vec<Record>, at: Timestamp) {
-        let mut written = self.written.write().unwrap_or_else(PoisonError::into_inner);
-        subject::end_others(records, &mut written, at);
+    /// Adds the ends of series that were written the last time and are not now; returns those that are, for
+    /// [`wrote`](Self::wrote) once they have been.
+    fn end_others(&self, records: &mut Vec<Record>, at: Timestamp) -> FxHashSet<Labels> {
+        subject::end_others(records, &self.written.read().unwrap_or_else(PoisonError::into_inner), at)
+    }
+
+    fn wrote(&self, written: FxHashSet<Labels>) {
+        *self.written.write().unwrap_or_else(PoisonError::into_inner) = written;
     }
 
     /// How the last evaluation went.

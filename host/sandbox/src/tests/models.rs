@@ -147,16 +147,15 @@ async fn a_fit_that_breaks_is_reported_and_touches_nothing_that_is_at_work() {
     let mut session = modeller.open(spec("level"));
     put(&modeller, &spec("level"), A, &[1.0], session.as_mut()).await;
     let fit = async |kind: &str| {
-        plugins.pardon("hostile-models", None);
+        plugins.pardon("hostile-models", Some("boiler (fit)"));
         modeller.fit(&spec(kind), A, &matrix(&[&[1.0]])).await.unwrap_err()
     };
     let spun = crash(fit("spin_fit").await);
-    assert_eq!(spun, "plugin hostile-models: fit for \"boiler\" ran 200 ms without finishing");
+    assert_eq!(spun, "plugin hostile-models: fit for \"boiler (fit)\" ran 200 ms without finishing");
     let flood = crash(fit("flood_save").await);
-    assert_eq!(flood, "plugin hostile-models: save for \"boiler\" returned more than 1 MiB");
+    assert_eq!(flood, "plugin hostile-models: save for \"boiler (fit)\" returned more than 1 MiB");
     assert_eq!(fit("fail_fit").await, ModelError::Failed("it does not like this history".into()));
     let refused = ModelSpec { config: "{\"scale\":-1}".into(), ..spec("level") };
-    plugins.pardon("hostile-models", None);
     let refused = modeller.fit(&refused, A, &matrix(&[&[1.0]])).await.unwrap_err();
     assert_eq!(refused, ModelError::Failed("scale: must not be negative".into()));
     assert_eq!(scores(session.as_mut(), A, &[1.0]).await, [0.0]);

@@ -35,10 +35,15 @@ impl EngineEvaluator {
         Self { engine, samples, timeout, current: Arc::default() }
     }
 
-    /// The values of an expression over a range of times.
-    pub fn range(&self, query: &Query, range: Range) -> Result<Vec<RangeSeries>, String> {
+    /// The values of an expression over a range of times, unless somebody calls it off.
+    pub fn range(
+        &self,
+        query: &Query,
+        range: Range,
+        is_called_off: impl Fn() -> bool,
+    ) -> Result<Vec<RangeSeries>, String> {
         let stopwatch = stopwatch();
-        let is_over = || stopwatch() > self.timeout;
+        let is_over = || stopwatch() > self.timeout || is_called_off();
         let limits = Limits { cancelled: &is_over, ..Limits::NONE };
         let answer = self.engine.load().range_within(query, self.samples.as_ref(), range, limits);
         match answer.map_err(in_words)?.value {

@@ -4,15 +4,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bellwether_model::modelling::{Fitted, ModelSpec};
+use bellwether_model::detector::WindowMatrix;
+use bellwether_model::modelling::{Fitted, ModelError, ModelSpec};
 use bellwether_model::{Fingerprint, Labels, Timestamp};
+use rustc_hash::FxHashSet;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::history::{self, Sampling, SeriesHistory};
 use super::roster::{FitOutcome, MAX_SERIES, Plan};
 use super::worker::blocking;
 use super::{ModellingDeps, Offer};
 use crate::clock::stopwatch;
+
+/// How long a fit waits that the plugin is not called for.
+const AFTER_REFUSAL: Duration = Duration::from_secs(10);
 
 /// The models of one spec that are due.
 pub(super) struct FitRound {
@@ -25,6 +31,8 @@ pub(super) struct FitRound {
     pub(super) series: usize,
     pub(super) due: Vec<(Fingerprint, Labels)>,
     pub(super) now: Timestamp,
+    /// Says that nobody waits for it any more.
+    pub(super) token: CancellationToken,
 }
 
 /// One of them is done.
@@ -38,7 +46,7 @@ pub(super) struct FitEnded {
 impl FitRound {
     /// Fits all of them, and tells of each. Whoever drops it ends it.
     pub(super) async fn run(self, tell: mpsc::Sender<FitEnded>) {
-        let sampling = Sampling::new(self.plan.history, self.interval, self.series);
+        let sampling = Sampling::new(self.plan.history, self.interval, self.series.min(MAX_SERIES));
         let mut histories = match self.histories(sampling).await {
             Ok(histories) => histories,
             Err(why) => {
@@ -74,8 +82,14 @@ impl FitRound {
         let _one_at_a_time = self.deps.lane.acquire().await;
         let (evaluator, query) = (self.deps.evaluator.clone(), self.offer.query.clone());
         let range = sampling.until(self.now);
-        let answer = blocking(move || evaluator.range(&query, range)).await??;
-        history::series(answer)
+        let token = self.token.clone();
+        let answer = blocking(move || evaluator.range(&query, range, || token.is_cancelled())).await??;
+        let mut all = history::series(answer)?;
+        if !self.plan.multivariate {
+            let due: FxHashSet<&Labels> = self.due.iter().map(|(_, labels)| labels).collect();
+            all.retain(|series| due.contains(&series.labels));
+        }
+        Ok(all)
     }
 
     async fn fit(
@@ -88,16 +102,33 @@ impl FitRound {
         if let Some(missing) = sampling.missing(most) {
             return Err(FitOutcome::TooFewUntil(self.now + missing));
         }
-        let matrix = history::matrix(own.iter().map(|series| series.points.as_slice()));
-        let _one_at_a_time = self.deps.lane.acquire().await;
-        let stopwatch = stopwatch();
-        let fitted = self.offer.modeller.fit(&self.spec, series, &matrix).await;
+        let matrix = history::matrix(own);
+        let (fitted, seconds) = self.fit_when_admitted(series, &matrix).await;
         let fitted = match fitted {
             Ok(fitted) if fitted.report.usable => Ok(fitted),
             Ok(fitted) => Err(FitOutcome::Failed(format!("not usable: {}", fitted.report.summary))),
             Err(error) => Err(FitOutcome::Failed(error.to_string())),
         };
-        self.deps.telemetry.model_fit(&self.spec.name, stopwatch(), fitted.is_ok());
+        self.deps.telemetry.model_fit(&self.spec.name, seconds, fitted.is_ok());
         fitted
+    }
+
+    /// After a crash, of another series for instance, the plugin is not called for a while: that is no failure of this one.
+    async fn fit_when_admitted(
+        &self,
+        series: Fingerprint,
+        history: &WindowMatrix,
+    ) -> (Result<Fitted, ModelError>, Duration) {
+        loop {
+            let one_at_a_time = self.deps.lane.acquire().await;
+            let stopwatch = stopwatch();
+            match self.offer.modeller.fit(&self.spec, series, history).await {
+                Err(ModelError::Refused(_)) => {
+                    drop(one_at_a_time);
+                    tokio::time::sleep(AFTER_REFUSAL).await;
+                }
+                fitted => return (fitted, stopwatch()),
+            }
+        }
     }
 }

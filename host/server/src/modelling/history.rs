@@ -10,6 +10,8 @@ use rustc_hash::FxHashSet;
 
 /// Points of all series of one evaluation; with more, the times are farther apart.
 const MAX_POINTS: u64 = 2_000_000;
+/// Times of one evaluation: half of what a query may have.
+const MAX_STEPS: u64 = 500_000;
 /// One part in so many of the history is enough to begin with.
 const ENOUGH_ONE_IN: u64 = 10;
 /// Fewer points than this say nothing.
@@ -34,7 +36,7 @@ impl Sampling {
     /// A history of so long for a model that is scored that often, of so many series.
     pub(super) fn new(history: Duration, interval: Duration, series: usize) -> Self {
         let (history_ms, interval_ms) = (whole_millis(history), whole_millis(interval));
-        let most = (MAX_POINTS / (series as u64).max(1)).max(LEAST_POINTS);
+        let most = (MAX_POINTS / (series as u64).max(1)).clamp(LEAST_POINTS, MAX_STEPS);
         let step_ms = interval_ms.max(history_ms.div_ceil(most));
         Self { step: Duration::from_millis(step_ms), steps: (history_ms / step_ms).max(LEAST_POINTS) }
     }
@@ -76,12 +78,16 @@ pub(super) fn same_labels(labels: &Labels) -> String {
     format!("two of the series that are judged are {labels} without their metric names")
 }
 
-/// Series by series, as a model gets them.
-pub(super) fn matrix<'a>(series: impl IntoIterator<Item = &'a [Sample]>) -> WindowMatrix {
+/// Series by series, as a model gets them; of too many points only every so many-th, since the expression may have had more
+/// series in the past than there are now.
+pub(super) fn matrix(series: &[SeriesHistory]) -> WindowMatrix {
+    let all: usize = series.iter().map(|series| series.points.len()).sum();
+    let every = all.div_ceil(MAX_POINTS as usize).max(1);
     let mut matrix = WindowMatrix { offsets: vec![0], ..WindowMatrix::default() };
-    for points in series {
-        matrix.times.extend(points.iter().map(|sample| sample.at.as_millis()));
-        matrix.values.extend(points.iter().map(|sample| sample.value));
+    for SeriesHistory { points, .. } in series {
+        let points = points.iter().rev().step_by(every).rev();
+        matrix.times.extend(points.clone().map(|sample| sample.at.as_millis()));
+        matrix.values.extend(points.map(|sample| sample.value));
         matrix.offsets.push(u32::try_from(matrix.values.len()).unwrap_or(u32::MAX));
     }
     matrix
@@ -101,6 +107,8 @@ mod tests {
         let now = Timestamp::from_millis(1_795_248_000_000);
         let range = sampling.until(now);
         assert_eq!((range.end, range.end.since(range.start)), (now, WEEK - MINUTE));
+        let fine = Sampling::new(WEEK, Duration::from_millis(100), 1);
+        assert_eq!((fine.steps, fine.step), (499_834, Duration::from_millis(1_210)));
         let many = Sampling::new(WEEK, MINUTE, 1_000);
         assert_eq!((many.steps, many.step), (2_000, Duration::from_millis(302_400)));
     }
@@ -128,8 +136,8 @@ mod tests {
     #[test]
     fn a_matrix_has_series_after_series() {
         let at = |ms: i64, value: f64| Sample::new(Timestamp::from_millis(ms), value);
-        let (a, b) = ([at(1, 10.0), at(2, 11.0)], [at(2, 20.0)]);
-        let matrix = matrix([&a[..], &[], &b[..]]);
+        let of = |points: &[Sample]| SeriesHistory { labels: Labels::empty(), points: points.to_vec() };
+        let matrix = matrix(&[of(&[at(1, 10.0), at(2, 11.0)]), of(&[]), of(&[at(2, 20.0)])]);
         assert_eq!((matrix.offsets, matrix.times), (vec![0, 2, 2, 3], vec![1, 2, 2]));
         assert_eq!(matrix.values, [10.0, 11.0, 20.0]);
     }

@@ -156,6 +156,11 @@ impl Roster {
         named.build().fingerprint()
     }
 
+    /// Whether a series is known under that key, and not only another one with the same fingerprint.
+    pub fn knows(&self, key: Fingerprint, labels: &Labels) -> bool {
+        self.series.get(&key).is_some_and(|tracked| tracked.labels == *labels)
+    }
+
     /// The fit in use of a series.
     pub fn fit(&self, series: Fingerprint) -> Option<&Fit> {
         match &self.series.get(&series)?.standing {
@@ -188,7 +193,9 @@ impl Roster {
         let key = self.key(labels);
         let known = self.series.len();
         match self.series.entry(key) {
-            Entry::Occupied(mut entry) => entry.get_mut().last_seen = now,
+            Entry::Occupied(mut entry) if entry.get().labels == *labels => entry.get_mut().last_seen = now,
+            // Another one with the same fingerprint must not be taken for it.
+            Entry::Occupied(_) => self.left_out += 1,
             Entry::Vacant(entry) if known < MAX_SERIES => {
                 entry.insert(Tracked::new(labels.clone(), Standing::Unfitted, now));
             }
@@ -199,10 +206,19 @@ impl Roster {
     /// A model of a series is at work that was saved earlier.
     pub fn restored(&mut self, labels: Labels, fit: Fit, now: Timestamp) {
         let next_fit = fit.at + self.plan.fit_every;
-        let fresh = Tracked { next_fit, ..Tracked::new(labels.clone(), Standing::Fitted(fit), now) };
-        let key = self.key(&labels);
-        if self.series.len() < MAX_SERIES || self.series.contains_key(&key) {
-            self.series.insert(key, fresh);
+        let (key, known) = (self.key(&labels), self.series.len());
+        match self.series.entry(key) {
+            // What is known of it beside its model goes on: fits that fail, and that it is not normal.
+            Entry::Occupied(entry) => {
+                let tracked = entry.into_mut();
+                tracked.standing = Standing::Fitted(fit);
+                tracked.next_fit = tracked.next_fit.max(next_fit);
+                tracked.has_learnt = false;
+            }
+            Entry::Vacant(entry) if known < MAX_SERIES => {
+                entry.insert(Tracked { next_fit, ..Tracked::new(labels, Standing::Fitted(fit), now) });
+            }
+            Entry::Vacant(_) => {}
         }
     }
 
@@ -311,13 +327,17 @@ impl Roster {
         self.series.iter().filter(|(_, tracked)| tracked.has_learnt).map(|(key, _)| *key).collect()
     }
 
-    /// States were saved, or as many as could be.
-    pub fn saved(&mut self, series: &[Fingerprint], now: Timestamp) {
+    /// Enough was saved for now; what was not is still to be.
+    pub fn saved(&mut self, now: Timestamp) {
         self.saved_at = now;
-        for key in series {
-            if let Some(tracked) = self.series.get_mut(key) {
-                tracked.has_learnt = false;
-            }
+    }
+
+    /// The state of a series was saved, which has so many bytes now.
+    pub fn saved_one(&mut self, series: Fingerprint, state_bytes: usize) {
+        let Some(tracked) = self.series.get_mut(&series) else { return };
+        tracked.has_learnt = false;
+        if let Standing::Fitted(fit) = &mut tracked.standing {
+            fit.state_bytes = state_bytes;
         }
     }
 
@@ -451,7 +471,9 @@ mod tests {
         assert_eq!((roster.to_save(NOW), roster.unsaved()), (vec![], vec![key]));
         let later = NOW + SAVE_EVERY;
         assert_eq!(roster.to_save(later), [key]);
-        roster.saved(&[key], later);
+        roster.saved(later);
+        assert_eq!((roster.to_save(later), roster.unsaved()), (vec![], vec![key]), "not all could be");
+        roster.saved_one(key, 10);
         assert_eq!(roster.unsaved(), []);
     }
 
@@ -466,6 +488,20 @@ mod tests {
         assert_eq!(roster.forget_gone(later).len(), MAX_SERIES - 10);
         roster.see(&all, later);
         assert_eq!(roster.left_out(), 5);
+    }
+
+    #[test]
+    fn what_comes_back_after_a_crash_keeps_its_pause_and_stays_abnormal() {
+        let mut roster = roster();
+        roster.see([&device("a")], NOW);
+        let key = roster.key(&device("a"));
+        roster.fit_ended(key, FitOutcome::InUse(fit(NOW)), NOW);
+        roster.judge(key, &[9.0], NOW);
+        let later = NOW + DAY;
+        roster.fit_ended(key, FitOutcome::Failed("crashed".to_owned()), later);
+        roster.restored(device("a"), fit(NOW), later);
+        assert_eq!(roster.due(later), [], "the fit that failed is not tried at once");
+        assert_eq!(roster.judge(key, &[9.0], later), Judgement::AbnormalStill);
     }
 
     #[test]

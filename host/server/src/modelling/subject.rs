@@ -24,7 +24,8 @@ pub(super) struct Subject {
 pub(super) fn subjects(roster: &Roster, vector: &[(Labels, f64)]) -> Vec<Subject> {
     if !roster.plan().multivariate {
         let fitted = vector.iter().map(|(labels, value)| (roster.key(labels), labels, *value));
-        let fitted = fitted.filter(|(key, ..)| roster.fit(*key).is_some());
+        let fitted =
+            fitted.filter(|(key, labels, _)| roster.knows(*key, labels) && roster.fit(*key).is_some());
         return fitted
             .map(|(key, labels, value)| Subject {
                 key,
@@ -81,12 +82,16 @@ impl Subject {
     }
 }
 
-/// Adds the ends of series that were written the last time and are not now; `written` becomes what is.
-pub(super) fn end_others(records: &mut Vec<Record>, written: &mut FxHashSet<Labels>, at: Timestamp) {
+/// Adds the ends of series that were written the last time and are not now; returns those that are.
+pub(super) fn end_others(
+    records: &mut Vec<Record>,
+    written: &FxHashSet<Labels>,
+    at: Timestamp,
+) -> FxHashSet<Labels> {
     let current: FxHashSet<Labels> = records.iter().map(|record| record.labels.clone()).collect();
     let gone = written.iter().filter(|labels| !current.contains(*labels));
     records.extend(gone.map(|labels| Record::new(labels.clone(), at, stale_nan())));
-    *written = current;
+    current
 }
 
 #[cfg(test)]
@@ -146,15 +151,14 @@ mod tests {
 
     #[test]
     fn series_that_are_not_written_again_end() {
-        let mut written = FxHashSet::default();
         let mut records = vec![Record::new(device("a"), NOW, 1.0)];
-        end_others(&mut records, &mut written, NOW);
+        let written = end_others(&mut records, &FxHashSet::default(), NOW);
         assert_eq!(records.len(), 1);
         let mut records = vec![Record::new(device("b"), NOW, 1.0)];
-        end_others(&mut records, &mut written, NOW);
+        let written = end_others(&mut records, &written, NOW);
         assert!(records[1].labels == device("a") && is_stale(records[1].sample.value));
         let mut records = Vec::new();
-        end_others(&mut records, &mut written, NOW);
+        let written = end_others(&mut records, &written, NOW);
         assert_eq!((records.len(), written.len()), (1, 0));
     }
 }

@@ -41,6 +41,8 @@ struct Asked {
     /// Whether fits wait until `release`.
     holds_fits: AtomicBool,
     release: Notify,
+    /// Fits that are refused before one is not.
+    refusals: AtomicUsize,
 }
 
 impl Modeller for Means {
@@ -59,6 +61,10 @@ impl Modeller for Means {
         history: &'a WindowMatrix,
     ) -> BoxFuture<'a, Result<Fitted, ModelError>> {
         Box::pin(async {
+            let one_less = |left: usize| left.checked_sub(1);
+            if self.asked.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok() {
+                return Err(ModelError::Refused("paused".to_owned()));
+            }
             self.asked.fits.fetch_add(1, Ordering::SeqCst);
             if self.asked.holds_fits.load(Ordering::SeqCst) {
                 self.asked.release.notified().await;
@@ -390,6 +396,20 @@ async fn after_a_crash_it_goes_on_with_what_was_saved() {
     minutes(4).await;
     assert_eq!((world.fits(), world.restored()), (2, 4));
     assert_eq!(world.newest("m:score", "b"), Some(0.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fit_waits_while_the_plugin_is_not_called() {
+    let world = World::new(&["a", "b"], -60..60, |_| 20.0);
+    world.asked.refusals.store(9, Ordering::SeqCst);
+    world.set(MODEL).await;
+    minutes(4).await;
+    assert_eq!((world.fits(), world.newest("m:score", "b")), (2, Some(0.0)));
+    let view = world.models.views().remove(0);
+    assert!(
+        view.roster.read().unwrap().series().all(|(_, series)| series.error.is_none()),
+        "that is no failure"
+    );
 }
 
 #[tokio::test(start_paused = true)]

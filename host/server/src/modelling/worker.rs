@@ -2,6 +2,7 @@
 //! the background. Whatever it has to decide, the [`Roster`] does.
 
 use std::sync::{Arc, PoisonError, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
 use bellwether_model::detector::Verdicts;
 use bellwether_model::modelling::{ModelError, ModelPoints, ModelSession, ModelSpec};
@@ -11,6 +12,7 @@ use bellwether_promql::Tick;
 use bellwether_rules::{Evaluator as _, Schedule};
 use rustc_hash::FxHashSet;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -22,8 +24,11 @@ use super::{ModelView, ModellingDeps, Offer};
 
 /// Series of one evaluation that are explained; an explanation costs as much as many scores.
 const MAX_EXPLAINED: usize = 5;
-/// Models that are saved in one transaction, so that nothing else waits long.
+/// Models that are saved in one transaction, and their bytes, so that nothing else waits long.
 const SAVED_AT_ONCE: usize = 50;
+const SAVED_BYTES_AT_ONCE: usize = 4 << 20;
+/// How long saving may take; a stop of the host does not wait much longer.
+const MAX_SAVING: Duration = Duration::from_secs(2);
 
 /// A task with what it owns.
 pub(super) struct Worker {
@@ -35,6 +40,8 @@ pub(super) struct Worker {
     round: Round,
     /// How many series were left out of the last evaluation.
     left_out: usize,
+    /// Series whose saved model broke the plugin when it was restored.
+    suspects: FxHashSet<Fingerprint>,
 }
 
 /// What runs the models.
@@ -68,7 +75,16 @@ impl Worker {
             kind: definition.kind.clone(),
             config: offer.config.clone(),
         };
-        Self { deps, offer, spec, view, session: Session::Closed, round: Round::Idle, left_out: 0 }
+        Self {
+            deps,
+            offer,
+            spec,
+            view,
+            session: Session::Closed,
+            round: Round::Idle,
+            left_out: 0,
+            suspects: FxHashSet::default(),
+        }
     }
 
     /// Works until it is told to end, and then saves what was learnt.
@@ -76,6 +92,7 @@ impl Worker {
         let seed = self.roster().key(&Labels::empty()).0;
         let schedule = Schedule::new(self.view.definition.interval, seed);
         let mut due = schedule.next(self.deps.clock.now());
+        let mut last = None;
         loop {
             let now = self.deps.clock.now();
             // Earlier where the clock has gone back.
@@ -89,7 +106,11 @@ impl Worker {
                 () = tokio::time::sleep(due.since(now)) => {
                     let now = self.deps.clock.now();
                     due = schedule.next(now);
-                    self.evaluate(schedule.slot(now), &token).await;
+                    let slot = schedule.slot(now);
+                    // Again where the clock was set back a little: nothing is learnt twice.
+                    if last.replace(slot) != Some(slot) {
+                        self.evaluate(slot, &token).await;
+                    }
                 }
             }
         }
@@ -124,29 +145,31 @@ impl Worker {
         let points: Vec<ModelPoints> = subjects.iter().map(|subject| subject.points(slot)).collect();
         let verdicts = self.score(&points).await.map_err(|error| error.to_string())?;
         let judged = self.judge(&subjects, &verdicts, slot);
-        self.write(judged.records, slot).await?;
+        let written = self.write(judged.records, slot).await;
         self.learn(pick(&points, &judged.normal)).await;
         self.explain(pick(&points, &judged.newly_abnormal)).await;
-        Ok(())
+        written
     }
 
     /// The numbers that are judged, without metric names.
     async fn vector(&mut self, at: Timestamp) -> Result<Vec<(Labels, f64)>, String> {
         let (evaluator, query) = (self.deps.evaluator.clone(), self.offer.query.clone());
-        let evaluate = move || evaluator.evaluate(&query, &Tick::new(at));
-        let samples = blocking(evaluate).await?.map_err(|error| error.to_string())?;
-        let mut seen = FxHashSet::default();
-        let mut vector = Vec::with_capacity(samples.len());
-        for sample in samples {
-            // A native histogram cannot be judged.
-            let Some(value) = sample.value.as_float() else { continue };
-            let labels = sample.labels.without_metric_name();
-            if !seen.insert(labels.clone()) {
-                return Err(same_labels(&labels));
+        blocking(move || {
+            let samples = evaluator.evaluate(&query, &Tick::new(at)).map_err(|error| error.to_string())?;
+            let mut seen = FxHashSet::default();
+            let mut vector = Vec::with_capacity(samples.len());
+            for sample in samples {
+                // A native histogram cannot be judged.
+                let Some(value) = sample.value.as_float() else { continue };
+                let labels = sample.labels.without_metric_name();
+                if !seen.insert(labels.clone()) {
+                    return Err(same_labels(&labels));
+                }
+                vector.push((labels, value));
             }
-            vector.push((labels, value));
-        }
-        Ok(vector)
+            Ok(vector)
+        })
+        .await?
     }
 
     /// Puts what was saved to work, where nothing is: at the start, after a change of the plugin, and after a crash.
@@ -176,13 +199,15 @@ impl Worker {
                     };
                     self.roster_mut().restored(row.series, fit, now);
                 }
+                // Kept until the next fit takes its place: a version of the plugin that can read it may come back.
                 Err(ModelError::Failed(why)) => {
                     self.roster_mut().must_refit(&row.series, format!("cannot be restored: {why}"), now);
-                    useless.push(row.series);
                 }
                 Err(crashed @ ModelError::Crashed(_)) => {
-                    // Not again with the next attempt.
-                    self.forget(vec![row.series]).await;
+                    // The first time it may have been the machine's fault, and after the second it is not tried again.
+                    if !self.suspects.insert(key) {
+                        self.forget(vec![row.series]).await;
+                    }
                     return Err(crashed.to_string());
                 }
                 Err(refused @ ModelError::Refused(_)) => return Err(refused.to_string()),
@@ -190,6 +215,7 @@ impl Worker {
         }
         self.forget(useless).await;
         self.refit_lost(&restored, now);
+        self.suspects.clear();
         if !restored.is_empty() {
             info!(model = self.spec.name, series = restored.len(), "models restored");
         }
@@ -209,7 +235,9 @@ impl Worker {
 
     /// What a saved model must be made of to be of use.
     fn made_of(&self) -> String {
-        format!("{} {} {}", self.spec.kind, self.spec.config, self.view.definition.expr)
+        let plugin = &self.offer.modeller.plugin().name;
+        let sees = if self.roster().plan().multivariate { "all" } else { "each" };
+        format!("{plugin} {} {sees} {} {}", self.spec.kind, self.spec.config, self.view.definition.expr)
     }
 
     async fn forget_gone(&mut self, now: Timestamp) {
@@ -229,7 +257,10 @@ impl Worker {
                 let scored = session.score(points).await;
                 self.checked(scored)
             }
-            Session::Open(_) | Session::Closed => Ok(Vec::new()),
+            Session::Open(_) => Ok(Vec::new()),
+            Session::Closed => {
+                Err(ModelError::Refused("its models are not at work after a crash".to_owned()))
+            }
         }
     }
 
@@ -255,13 +286,15 @@ impl Worker {
     }
 
     async fn write(&mut self, mut records: Vec<Record>, at: Timestamp) -> Result<(), String> {
-        self.view.end_others(&mut records, at);
+        let current = self.view.end_others(&mut records, at);
         if records.is_empty() {
             return Ok(());
         }
         let appender = Arc::clone(&self.deps.appender);
         let appended = blocking(move || appender.append(&records)).await?;
-        appended.map(drop).map_err(|error| format!("cannot store scores: {error}"))
+        appended.map_err(|error| format!("cannot store scores: {error}"))?;
+        self.view.wrote(current);
+        Ok(())
     }
 
     async fn learn(&mut self, points: Vec<ModelPoints>) {
@@ -318,6 +351,7 @@ impl Worker {
             series: self.roster().seen(),
             due,
             now,
+            token: token.clone(),
         };
         let token = token.clone();
         self.deps.tasks.spawn(format!("fits of model {}", self.spec.name), async move {
@@ -363,10 +397,16 @@ impl Worker {
         if !self.roster().has_room(series, state.len()) {
             return Err("the states of all its series together are too large".to_owned());
         }
-        self.open(now).await?;
+        // Where nothing can be put to work now, it is kept, and restored with all others.
+        if let Err(reason) = self.open(now).await {
+            warn!(model = self.spec.name, reason, "fitted model waits");
+        }
         if let Session::Open(session) = &mut self.session {
             let restored = session.restore(series, &state).await;
-            self.checked(restored).map_err(|error| format!("what was fitted cannot be restored: {error}"))?;
+            match self.checked(restored) {
+                Ok(()) | Err(ModelError::Refused(_)) => {}
+                Err(error) => return Err(format!("what was fitted cannot be restored: {error}")),
+            }
         }
         let row = self.row(series, fit, state);
         if let Err(reason) = self.keep(row.into_iter().collect()).await {
@@ -375,30 +415,51 @@ impl Worker {
         Ok(())
     }
 
-    /// Saves what models have learnt.
+    /// Saves what models have learnt, as far as there is time: whoever waits for it does not wait for long.
     async fn save(&mut self, all: Vec<Fingerprint>) {
-        for some in all.chunks(SAVED_AT_ONCE) {
-            let mut rows = Vec::with_capacity(some.len());
-            for key in some {
-                // Gone after a crash, with all that was not saved yet.
-                let Session::Open(session) = &mut self.session else { break };
-                let saved = session.save(*key).await;
-                match self.checked(saved) {
-                    Ok(state) => {
-                        let fit = self.roster().fit(*key).cloned();
-                        rows.extend(fit.and_then(|fit| self.row(*key, fit, state)));
-                    }
-                    Err(reason) => warn!(model = self.spec.name, %reason, "model not saved"),
+        if all.is_empty() {
+            return;
+        }
+        let over = Instant::now() + MAX_SAVING;
+        let mut rows = Vec::new();
+        for key in all {
+            // Gone after a crash, with all that was not saved yet.
+            let Session::Open(session) = &mut self.session else { break };
+            let saved = session.save(key).await;
+            match self.checked(saved) {
+                Ok(state) if !self.roster().has_room(key, state.len()) => {
+                    let bytes = state.len();
+                    let why = format!("cannot be saved: its {bytes} bytes are too many beside the others'");
+                    self.roster_mut().failed(key, why);
                 }
+                Ok(state) => {
+                    let fit = self.roster().fit(key).cloned();
+                    rows.extend(fit.and_then(|fit| self.row(key, fit, state)).map(|row| (key, row)));
+                }
+                Err(reason) => warn!(model = self.spec.name, %reason, "model not saved"),
             }
-            if let Err(reason) = self.keep(rows).await {
-                error!(model = self.spec.name, reason, "models not kept over a restart");
-                return;
+            let bytes: usize = rows.iter().map(|(_, row)| row.state.len()).sum();
+            if rows.len() >= SAVED_AT_ONCE || bytes >= SAVED_BYTES_AT_ONCE {
+                self.keep_saved(std::mem::take(&mut rows)).await;
+            }
+            if Instant::now() >= over {
+                break;
             }
         }
-        if !all.is_empty() {
-            let now = self.deps.clock.now();
-            self.roster_mut().saved(&all, now);
+        self.keep_saved(rows).await;
+        let now = self.deps.clock.now();
+        self.roster_mut().saved(now);
+    }
+
+    async fn keep_saved(&mut self, rows: Vec<(Fingerprint, StoredModel)>) {
+        let sizes: Vec<(Fingerprint, usize)> =
+            rows.iter().map(|(key, row)| (*key, row.state.len())).collect();
+        match self.keep(rows.into_iter().map(|(_, row)| row).collect()).await {
+            Ok(()) => {
+                let mut roster = self.roster_mut();
+                sizes.into_iter().for_each(|(key, bytes)| roster.saved_one(key, bytes));
+            }
+            Err(reason) => error!(model = self.spec.name, reason, "models not kept over a restart"),
         }
     }
 
