@@ -36,3 +36,10 @@ python_environment() {
     "$VENV/bin/pip" install --quiet --disable-pip-version-check --requirement "$ROOT/.ci/real-tools/requirements.txt" || return 1
     touch "$VENV/ready"
 }
+
+# release_build: the product as users build it, and the examples that checks run. In one build, since cargo chooses the
+# features of what packages share by who is built: apart, wasmtime and all that is below it would be compiled twice.
+release_build() {
+    cargo build --locked --release --bins --examples --package bellwether-server --package bellwether-promql \
+        --package bellwether-sandbox --package bellwether-template
+}

@@ -7,7 +7,7 @@ if ! [ -d "$COLLECTIONS" ]; then
     skip "the collections of alerting cases are not beside the repository"
     exit 0
 fi
-cargo build --locked --release --quiet --package bellwether-template --example golden
+release_build
 for cases in "$COLLECTIONS"/templates/random-*.json; do
     log=$WORK/templates.log
     target/release/examples/golden "$cases" >"$log" || true

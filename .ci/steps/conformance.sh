@@ -5,8 +5,7 @@ source "$(dirname "$0")/../lib.sh"
 COLLECTIONS=../shared/conformance/promql
 FUZZ_INPUTS=1000000
 MUTANTS=1000
-cargo build --locked --release --quiet --package bellwether-promql --examples
-cargo build --locked --release --quiet --package bellwether-sandbox --example mutate
+release_build
 examples=target/release/examples
 
 last=$("$examples/fuzz_parse" "$FUZZ_INPUTS" "$RANDOM" | tail -n 1)

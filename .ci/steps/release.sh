@@ -1,5 +1,5 @@
-# The product as users build it.
+# The release build, which the steps after it use.
 set -euo pipefail
 source "$(dirname "$0")/../lib.sh"
-cargo build --locked --release --package bellwether-server
+release_build
 ls -l target/release/bellwether
