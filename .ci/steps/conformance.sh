@@ -25,5 +25,5 @@ data=$(mktemp -d)
 trap 'rm -rf "$data"' EXIT
 cp "$COLLECTIONS"/golden/* "$data"
 (cd "$data" && python3 gen.py >gen.log)
-last=$("$examples/golden" "$data/data.om" "$COLLECTIONS/golden/golden-prom3.15.json.gz" | tail -n 1)
+last=$("$examples/recorded" "$data/data.om" "$COLLECTIONS/golden/golden-prom3.15.json.gz" | tail -n 1)
 say "promql/golden: $last"

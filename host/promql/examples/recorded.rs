@@ -1,5 +1,5 @@
 //! Compares answers with those of a running Prometheus:
-//! `cargo run -p bellwether-promql --release --example golden -- SAMPLES.om ANSWERS.json.gz`
+//! `cargo run -p bellwether-promql --release --example recorded -- SAMPLES.om ANSWERS.json.gz`
 //!
 //! The samples are OpenMetrics text with times. The answers are a list of `{query, range, instant}` with
 //! what `/api/v1/query_range` (from two hours after the first sample, ten minutes, every 10 s) and `/api/v1/query` (five
