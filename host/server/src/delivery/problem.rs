@@ -38,7 +38,9 @@ impl Obstacle {
     /// Of which receiver's integration, and where.
     pub(super) fn of(self, receiver: &ReceiverConfig, integration: &Integration) -> IntegrationProblem {
         let place = self.setting.map_or(integration.place, |setting| integration.place_of(&setting));
-        IntegrationProblem { receiver: receiver.name.clone(), place, text: self.text, remedy: self.remedy }
+        let is_upstream_kind = integration.is_upstream_kind();
+        let (receiver, text) = (receiver.name.clone(), self.text);
+        IntegrationProblem { receiver, is_upstream_kind, place, text, remedy: self.remedy }
     }
 }
 
@@ -47,6 +49,8 @@ impl Obstacle {
 pub struct IntegrationProblem {
     /// Name of the receiver.
     pub receiver: String,
+    /// Whether Alertmanager has integrations of that kind.
+    pub is_upstream_kind: bool,
     /// Where the setting stands that is meant; the integration where it is about no setting.
     pub place: Location,
     /// What is wrong, and what to do about it.

@@ -28,8 +28,8 @@ pub(in crate::cli) fn check_kinds(loaded: &Configuration, plugins: &Path) -> Res
     mistakes(loaded, unknown.collect())
 }
 
-/// What receivers and their plugins have against their settings. What may be put right without another configuration is
-/// no mistake, and returned as notes.
+/// What receivers and their plugins have against their settings. No mistake, and returned as a note, is what may be put
+/// right without another configuration, and what Alertmanager accepts although it cannot work: its files pass here too.
 pub(super) async fn check_settings(
     loaded: &Configuration,
     plugins: &Plugins,
@@ -38,8 +38,9 @@ pub(super) async fn check_settings(
     let (natives, folder) = (NativeReceivers::for_checks(), loaded.alerting_folder());
     let (_, problems) =
         ConfiguredReceivers::build(&loaded.alerting, folder, templates, &natives, plugins).await;
-    let (wrong, notes): (Vec<_>, Vec<_>) =
-        problems.into_iter().partition(|problem| problem.remedy == Remedy::Settings);
+    let (wrong, notes): (Vec<_>, Vec<_>) = problems
+        .into_iter()
+        .partition(|problem| problem.remedy == Remedy::Settings && !problem.is_upstream_kind);
     mistakes(loaded, wrong.into_iter().map(|problem| (problem.place, problem.text, None)).collect())?;
     Ok(notes.iter().map(ToString::to_string).collect())
 }
