@@ -37,9 +37,10 @@ python_environment() {
     touch "$VENV/ready"
 }
 
-# release_build: the product as users build it, and the examples that checks run. In one build, since cargo chooses the
-# features of what packages share by who is built: apart, wasmtime and all that is below it would be compiled twice.
+# release_build: the product as users build it, and the examples that checks run. Cargo chooses the features of what packages
+# share by who is built: with the product among them, the examples share nearly all that was compiled for it.
 release_build() {
-    cargo build --locked --release --bins --examples --package bellwether-server --package bellwether-promql \
+    cargo build --locked --release
+    cargo build --locked --release --examples --package bellwether-server --package bellwether-promql \
         --package bellwether-sandbox --package bellwether-template
 }

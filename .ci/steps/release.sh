@@ -1,4 +1,4 @@
-# The release build, which the steps after it use.
+# The product as users build it, and what the steps after it use beside it.
 set -euo pipefail
 source "$(dirname "$0")/../lib.sh"
 release_build
