@@ -152,7 +152,9 @@ def drop_in(plugins, project, service):
         code, out, err = run(BELLWETHER, "plugin", "approve", name, "--plugins", plugins, "--yes", timeout=PATIENCE)
         check(code == 0, f"{name} is approved", out, err)
         grants = plugins / f"{name}.toml"
-        grants.write_text(grants.read_text().replace("hosts = [", f'hosts = ["{service.url}", '))
+        # There is none where the URL among the settings is itself the grant.
+        if grants.exists():
+            grants.write_text(grants.read_text().replace("hosts = [", f'hosts = ["{service.url}", '))
 
 
 def row(server, project):
