@@ -120,7 +120,8 @@ def templates(language):
                 build_and_test(folder / name, language, env)
                 say(f"{name}: from nothing to tested in {time.monotonic() - started:.1f} s")
                 projects[kind] = folder / name
-            plugin_running.works(folder, language, projects)
+            if language in plugin_running.RECEIVERS:
+                plugin_running.works(folder, language, projects)
     return body
 
 
