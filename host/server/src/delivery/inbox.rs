@@ -14,7 +14,8 @@ const FEED_CAPACITY: usize = 256;
 
 /// Keeps notifications where the page shows them.
 pub struct Inbox {
-    state: Arc<dyn DurableState>,
+    /// None where it is only looked at, by those who check settings.
+    state: Option<Arc<dyn DurableState>>,
     feed: broadcast::Sender<InboxMessage>,
     templates: [ReceiverTemplate; 2],
 }
@@ -28,7 +29,12 @@ impl std::fmt::Debug for Inbox {
 impl Inbox {
     /// An inbox in this state.
     pub fn new(state: Arc<dyn DurableState>) -> Self {
-        Self { state, feed: broadcast::channel(FEED_CAPACITY).0, templates: templates() }
+        Self { state: Some(state), ..Self::closed() }
+    }
+
+    /// An inbox that keeps nothing: for those who only look at settings.
+    pub(super) fn closed() -> Self {
+        Self { state: None, feed: broadcast::channel(FEED_CAPACITY).0, templates: templates() }
     }
 
     /// All messages from now on.
@@ -64,7 +70,10 @@ impl Inbox {
     }
 
     async fn post(&self, message: InboxMessage) -> Result<(), DeliveryFailure> {
-        let (state, kept) = (Arc::clone(&self.state), message.clone());
+        let Some(state) = &self.state else {
+            return Err(DeliveryFailure::Permanent("this inbox keeps nothing".to_owned()));
+        };
+        let (state, kept) = (Arc::clone(state), message.clone());
         let posted = tokio::task::spawn_blocking(move || state.post_to_inbox(&kept)).await;
         let posted = posted.map_err(|error| DeliveryFailure::Retryable(error.to_string()))?;
         posted.map_err(|error| DeliveryFailure::Retryable(error.to_string()))?;
@@ -101,35 +110,5 @@ impl Receiver for Inbox {
 
     fn notify(&self, call: ReceiverCall) -> BoxFuture<'_, Result<Receipt, DeliveryFailure>> {
         Box::pin(self.keep(call))
-    }
-}
-
-/// An inbox that keeps nothing: for those who only look at settings.
-#[derive(Debug)]
-pub(super) struct ClosedInbox {
-    templates: [ReceiverTemplate; 2],
-}
-
-impl Default for ClosedInbox {
-    fn default() -> Self {
-        Self { templates: templates() }
-    }
-}
-
-impl Receiver for ClosedInbox {
-    fn name(&self) -> &str {
-        "inbox"
-    }
-
-    fn templates(&self) -> &[ReceiverTemplate] {
-        &self.templates
-    }
-
-    fn check<'a>(&'a self, _config: &'a str) -> BoxFuture<'a, Result<(), Vec<String>>> {
-        Box::pin(async { Ok(()) })
-    }
-
-    fn notify(&self, _call: ReceiverCall) -> BoxFuture<'_, Result<Receipt, DeliveryFailure>> {
-        Box::pin(async { Err(DeliveryFailure::Permanent("this inbox keeps nothing".to_owned())) })
     }
 }

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use tracing::warn;
 
 use super::email::Email;
-use super::inbox::ClosedInbox;
+use super::inbox::Inbox;
 use super::problem::{IntegrationProblem, Obstacle};
 use super::{files, requests};
 
@@ -34,7 +34,7 @@ pub struct NativeReceivers {
 impl NativeReceivers {
     /// To look at settings with: the inbox keeps nothing.
     pub fn for_checks() -> Self {
-        Self { email: Arc::default(), inbox: Arc::new(ClosedInbox::default()) }
+        Self { email: Arc::default(), inbox: Arc::new(Inbox::closed()) }
     }
 
     /// The native receiver of a kind.
