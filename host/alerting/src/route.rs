@@ -3,6 +3,8 @@
 //! Routes live in one list and are known by their place in it; a walk visits children from left to right and stops at
 //! the first that matches, unless that one continues. A route whose children all refuse takes the alert itself.
 
+mod children;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -14,6 +16,7 @@ use crate::config::{
     Config, DEFAULT_GROUP_INTERVAL, DEFAULT_GROUP_WAIT, DEFAULT_REPEAT_INTERVAL, RouteConfig,
 };
 use crate::matchers::{PrintedLabels, PrintedList};
+use children::Children;
 
 /// A route's place in its tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,13 +64,13 @@ pub struct Route {
     pub key: Arc<str>,
     /// The key with the indexes of the way, unique in the tree: how a route is found again after a reload.
     pub path: Arc<str>,
-    children: Vec<RouteId>,
+    children: Children,
 }
 
 impl Route {
     /// The routes below it, from left to right.
     pub fn children(&self) -> &[RouteId] {
-        &self.children
+        self.children.all()
     }
 
     /// The labels of an alert by which this route groups.
@@ -107,7 +110,7 @@ impl RouteTree {
             labels: BTreeMap::new(),
             key: "".into(),
             path: "".into(),
-            children: Vec::new(),
+            children: Children::default(),
         };
         tree.add(&root, &config.route, None);
         tree
@@ -119,8 +122,9 @@ impl RouteTree {
         let route = inherit(parent, config, index);
         self.routes.push(route.clone());
         let children = config.routes.iter().enumerate();
-        let children = children.map(|(index, child)| self.add(&route, child, Some(index))).collect();
-        self.routes[id.index()].children = children;
+        let children: Vec<RouteId> =
+            children.map(|(index, child)| self.add(&route, child, Some(index))).collect();
+        self.routes[id.index()].children = Children::new(children, |child| self.route(child));
         id
     }
 
@@ -153,9 +157,9 @@ impl RouteTree {
             return false;
         }
         let before = found.len();
-        for child in &route.children {
-            let matched = self.collect(*child, labels, found);
-            if matched && !self.route(*child).continues {
+        for child in route.children.candidates(labels) {
+            let matched = self.collect(child, labels, found);
+            if matched && !self.route(child).continues {
                 break;
             }
         }
@@ -191,7 +195,7 @@ fn inherit(parent: &Route, config: &RouteConfig, index: Option<usize>) -> Route 
         labels,
         key: key.into(),
         path: path.into(),
-        children: Vec::new(),
+        children: Children::default(),
     }
 }
 
