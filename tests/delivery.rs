@@ -20,6 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("webhook_slack_and_mail_carry_an_alert", webhook_slack_and_mail),
+        trial("slack_changes_the_message_that_a_bot_has_posted", slack_as_a_bot),
         trial("a_receiver_without_a_plugin_is_reported_and_holds_up_nobody", a_missing_plugin),
         trial("a_plugin_that_comes_later_gets_what_waits_at_once", a_plugin_that_comes_later),
     ]
@@ -32,8 +33,8 @@ struct Request {
     body: String,
 }
 
-/// An HTTP server that answers 200 to everything and passes on what it got.
-async fn http_sink() -> (u16, mpsc::Receiver<Request>) {
+/// An HTTP server that answers 200 and this text to everything and passes on what it got.
+async fn http_sink(answer: &'static str) -> (u16, mpsc::Receiver<Request>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let port = listener.local_addr().expect("an address").port();
     let (sender, receiver) = mpsc::channel(16);
@@ -41,7 +42,7 @@ async fn http_sink() -> (u16, mpsc::Receiver<Request>) {
         while let Ok((stream, _)) = listener.accept().await {
             let sender = sender.clone();
             tokio::spawn(async move {
-                if let Some(request) = read_request(stream).await {
+                if let Some(request) = read_request(stream, answer).await {
                     drop(sender.send(request).await);
                 }
             });
@@ -50,7 +51,7 @@ async fn http_sink() -> (u16, mpsc::Receiver<Request>) {
     (port, receiver)
 }
 
-async fn read_request(stream: TcpStream) -> Option<Request> {
+async fn read_request(stream: TcpStream, answer: &str) -> Option<Request> {
     let mut stream = BufReader::new(stream);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
@@ -63,7 +64,10 @@ async fn read_request(stream: TcpStream) -> Option<Request> {
         .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
     let mut body = vec![0; length.unwrap_or(0)];
     stream.read_exact(&mut body).await.ok()?;
-    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok").await.ok()?;
+    let length = answer.len();
+    let response =
+        format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{answer}");
+    stream.write_all(response.as_bytes()).await.ok()?;
     Some(Request { head, body: String::from_utf8(body).ok()? })
 }
 
@@ -130,8 +134,8 @@ fn alert(host: &Host) -> Alert {
 
 fn webhook_slack_and_mail() {
     on_real_time(|| async {
-        let (web_port, mut web) = http_sink().await;
-        let (slack_port, mut slack) = http_sink().await;
+        let (web_port, mut web) = http_sink("ok").await;
+        let (slack_port, mut slack) = http_sink("ok").await;
         let (mail_port, mut mail) = mail_sink().await;
         let routing = format!(
             "global: {{smtp_smarthost: '127.0.0.1:{mail_port}', smtp_from: host@example.org, smtp_require_tls: false}}
@@ -169,6 +173,42 @@ receivers:
         assert!(mail.contains("board is <hot>"), "{mail}");
         let shown = format!("{:?}", host.receivers.load().find("all", 1, "slack").expect("slack is there"));
         assert!(!shown.contains("SECRET"), "the guest's settings hold the secret: {shown}");
+        host.stop().await;
+    });
+}
+
+fn slack_as_a_bot() {
+    on_real_time(|| async {
+        let (port, mut slack) = http_sink(r#"{"ok":true,"channel":"C1","ts":"12.5"}"#).await;
+        let routing = format!(
+            "global: {{slack_app_token: xoxb-secret, slack_app_url: 'http://127.0.0.1:{port}/api/chat.postMessage'}}
+route: {{receiver: bot, group_wait: 0s, group_interval: 10ms}}
+receivers:
+  - name: bot
+    slack_configs: [{{channel: '#boards', send_resolved: true, update_message: true}}]
+"
+        );
+        let folder = Folder::with(&[("alertmanager.yml", &routing)]);
+        let data = tempfile::tempdir().expect("a temporary folder");
+        let host = host(folder.origin(), data.path(), Clock::system()).await;
+        assert_eq!(host.config().problems, [""; 0]);
+        let firing = alert(&host);
+        host.routing.alerts(vec![firing.clone()]).await.expect("the alert is taken");
+        let posted = next(&mut slack).await;
+        let now = host.clock.now();
+        let resolved = Alert { ends_at: now, updated_at: now, ..firing };
+        host.routing.alerts(vec![resolved]).await.expect("its end is taken");
+        let changed = next(&mut slack).await;
+
+        let head = posted.head.to_ascii_lowercase();
+        assert!(head.starts_with("post /api/chat.postmessage "), "{head}");
+        assert!(head.contains("\r\nauthorization: bearer xoxb-secret\r\n"), "{head}");
+        let body: Value = serde_json::from_str(&posted.body).expect("JSON");
+        assert_eq!((&body["channel"], &body["ts"]), (&"#boards".into(), &Value::Null));
+        assert!(changed.head.starts_with("POST /api/chat.update "), "{}", changed.head);
+        let body: Value = serde_json::from_str(&changed.body).expect("JSON");
+        assert_eq!((&body["channel"], &body["ts"]), (&"C1".into(), &"12.5".into()));
+        assert_eq!(body["attachments"][0]["color"], "good");
         host.stop().await;
     });
 }

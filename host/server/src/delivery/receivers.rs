@@ -320,8 +320,7 @@ fn unavailable(kind: &str, why: &Unavailable) -> Obstacle {
     Obstacle::around(None, text)
 }
 
-/// Settings that only `global:` gave, such as Slack's address for bot tokens, are no mistake of the operator where the
-/// plugin does not know them.
+/// Settings that only `global:` gave are no mistake of the operator where the plugin does not know them.
 fn drop_unknown_globals(
     settings: &mut Map<String, Value>,
     plugin: &ReceiverPlugin,

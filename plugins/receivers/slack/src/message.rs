@@ -4,6 +4,7 @@ use bellwether_plugin_sdk::receiver::{Notification, rendered};
 use serde::{Deserialize, Serialize};
 
 use crate::Config;
+use crate::answer::Posted;
 
 /// Slack cuts longer titles without saying so (Alertmanager: 1024 runes).
 const MAX_TITLE_CHARS: usize = 1024;
@@ -12,6 +13,9 @@ const MAX_TITLE_CHARS: usize = 1024;
 struct Message<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     channel: &'a str,
+    /// Of the message to be changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ts: Option<&'a str>,
     #[serde(skip_serializing_if = "str::is_empty")]
     username: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -70,8 +74,12 @@ struct Action {
     rest: serde_json::Map<String, serde_json::Value>,
 }
 
-/// The body of the request.
-pub(crate) fn encode(config: &Config, notification: &Notification) -> Result<Vec<u8>, String> {
+/// The body of the request; with `earlier`, of one that changes that message.
+pub(crate) fn encode(
+    config: &Config,
+    notification: &Notification,
+    earlier: Option<&Posted>,
+) -> Result<Vec<u8>, String> {
     let text = |name| rendered(notification, name);
     let mut fields: Vec<Field> = list(notification, "fields")?;
     for field in &mut fields {
@@ -79,7 +87,8 @@ pub(crate) fn encode(config: &Config, notification: &Notification) -> Result<Vec
     }
     let title = cut(text("title"), MAX_TITLE_CHARS);
     let message = Message {
-        channel: text("channel"),
+        channel: earlier.map_or_else(|| text("channel"), |earlier| &earlier.channel),
+        ts: earlier.map(|earlier| &*earlier.ts),
         username: text("username"),
         icon_emoji: text("icon_emoji"),
         icon_url: text("icon_url"),
@@ -155,8 +164,11 @@ mod tests {
 
     fn config() -> Config {
         Config {
-            api_url: "u".into(),
+            api_url: Some("u".into()),
+            app_url: None,
+            app_token: None,
             timeout: 1,
+            update_message: false,
             link_names: false,
             short_fields: true,
             mrkdwn_in: vec!["text".into()],
@@ -172,7 +184,7 @@ mod tests {
             ("color", "danger"),
             ("fields", r#"[{"title":"a","value":"b"},{"title":"c","value":"d","short":false}]"#),
         ]);
-        let body = String::from_utf8(encode(&config(), &input).unwrap()).unwrap();
+        let body = String::from_utf8(encode(&config(), &input, None).unwrap()).unwrap();
         assert_eq!(
             body,
             concat!(
@@ -186,14 +198,22 @@ mod tests {
     #[test]
     fn cuts_long_titles_and_says_so() {
         let long = "x".repeat(2000);
-        let body = String::from_utf8(encode(&config(), &notification(&[("title", &long)])).unwrap()).unwrap();
+        let body =
+            String::from_utf8(encode(&config(), &notification(&[("title", &long)]), None).unwrap()).unwrap();
         assert!(body.contains(&format!("{}…", "x".repeat(1023))) && !body.contains(&"x".repeat(1024)));
     }
 
     #[test]
     fn refuses_fields_that_are_no_list() {
-        assert!(
-            encode(&config(), &notification(&[("fields", "{")])).unwrap_err().starts_with("fields cannot")
-        );
+        let refused = encode(&config(), &notification(&[("fields", "{")]), None).unwrap_err();
+        assert!(refused.starts_with("fields cannot"), "{refused}");
+    }
+
+    #[test]
+    fn a_change_names_the_message_by_the_ids_that_slack_gave() {
+        let earlier = Posted { channel: "C1".into(), ts: "12.5".into() };
+        let body = encode(&config(), &notification(&[("channel", "#alerts")]), Some(&earlier)).unwrap();
+        let body = String::from_utf8(body).unwrap();
+        assert!(body.starts_with(r#"{"channel":"C1","ts":"12.5","#), "{body}");
     }
 }
