@@ -1,5 +1,6 @@
 //! The integration tests: what only shows when the parts are connected.
 
+mod alertmanager_api;
 mod bad_input;
 mod command_line;
 mod delivery;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
         layers::trials(),
         shipped::trials(),
         upstream::trials(),
+        alertmanager_api::trials(),
         bad_input::trials(),
         command_line::trials(),
         delivery::trials(),

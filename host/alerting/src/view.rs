@@ -275,7 +275,8 @@ impl Dispatcher {
         all.into_iter().map(|(_, tracked)| tracked)
     }
 
-    /// Groups with those of their alerts that pass, by labels and receiver; groups without any are left out.
+    /// Groups with those of their alerts that pass; groups without any are left out. Those with fewer labels come first,
+    /// then by labels and receiver, as in Alertmanager.
     pub fn groups(&self, filter: &AlertFilter, now: Timestamp) -> Vec<GroupView> {
         let mut groups: Vec<(GroupId, GroupView)> = self
             .groups
@@ -283,7 +284,8 @@ impl Dispatcher {
             .filter_map(|(id, group)| Some((*id, self.shown_group(group, filter, now)?)))
             .collect();
         groups.sort_by(|(a_id, a), (b_id, b)| {
-            (&a.labels, &a.receiver, a_id).cmp(&(&b.labels, &b.receiver, b_id))
+            let (a_key, b_key) = ((&a.labels, &a.receiver, a_id), (&b.labels, &b.receiver, b_id));
+            a.labels.len().cmp(&b.labels.len()).then_with(|| a_key.cmp(&b_key))
         });
         groups.into_iter().map(|(_, group)| group).collect()
     }

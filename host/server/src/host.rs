@@ -231,11 +231,14 @@ impl Host {
             .merge(api::alerts::routes())
             .merge(api::models::routes())
             .merge(api::page::routes())
-            .merge(api::lifecycle::routes("Prometheus Server"));
+            .merge(api::lifecycle::routes(
+                "Prometheus Server is Healthy.\n",
+                "Prometheus Server is Ready.\n",
+            ));
         api::listener::serve(&self.tasks, first, "prometheus", page, self)?;
         let alertmanager = api::alertmanager::routes()
             .merge(api::alerts::routes())
-            .merge(api::lifecycle::routes("Alertmanager"));
+            .merge(api::lifecycle::routes("OK", "OK"));
         api::listener::serve(&self.tasks, second, "alertmanager", alertmanager, self)?;
         Ok(())
     }

@@ -24,7 +24,8 @@ pub fn routes() -> Router<Arc<Host>> {
         .route("/api/v1/receivers", get(v1::receivers))
         .route("/api/v1/alerts", get(v1::alerts).post(v1::post_alerts))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
-    v2_routes().merge(v1).fallback(answer::not_found)
+    let routes = v2_routes().merge(v1);
+    routes.fallback(answer::not_found).method_not_allowed_fallback(answer::not_allowed)
 }
 
 /// Version 2, which the page uses too.

@@ -10,13 +10,11 @@ use axum::routing::get;
 
 use crate::host::Host;
 
-/// Routes of the process itself; `product` names it in the texts.
-pub fn routes(product: &'static str) -> Router<Arc<Host>> {
-    let healthy = move || async move { format!("{product} is Healthy.\n") };
-    let ready = move || async move { format!("{product} is Ready.\n") };
+/// Routes of the process itself, with the texts that clients of this listener know.
+pub fn routes(healthy: &'static str, ready: &'static str) -> Router<Arc<Host>> {
     Router::new()
-        .route("/-/healthy", get(healthy))
-        .route("/-/ready", get(ready))
+        .route("/-/healthy", get(move || async move { healthy }))
+        .route("/-/ready", get(move || async move { ready }))
         .route("/-/reload", axum::routing::post(reload).put(reload))
         .route("/metrics", get(metrics))
 }

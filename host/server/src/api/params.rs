@@ -41,9 +41,10 @@ impl Params {
         self.0.iter().filter(move |(have, _)| is_named(have, name)).map(|(_, value)| value.as_str())
     }
 
-    /// A flag: `default` unless given; anything but `true` and `1` is false, as Alertmanager reads it.
+    /// A flag: `default` where it is absent or empty; else anything but `true` and `1` is false, as Alertmanager reads it.
     pub fn flag(&self, name: &str, default: bool) -> bool {
-        self.first(name).map_or(default, |value| matches!(value, "true" | "1" | "t" | "T" | "TRUE" | "True"))
+        let given = self.first(name).filter(|value| !value.is_empty());
+        given.map_or(default, |value| matches!(value, "true" | "1" | "t" | "T" | "TRUE" | "True"))
     }
 }
 
@@ -154,10 +155,10 @@ mod tests {
 
     #[test]
     fn flags_are_read_as_alertmanager_reads_them() {
-        let params = Params::parse("active=maybe&silenced=true");
+        let params = Params::parse("active=maybe&silenced=true&muted=");
         assert!(!params.flag("active", true));
         assert!(params.flag("silenced", false));
-        assert!(params.flag("inhibited", true));
+        assert!(params.flag("inhibited", true) && params.flag("muted", true));
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::convert::Infallible;
 
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderMap, StatusCode, Uri, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Redirect, Response};
 use bellwether_alerting::silence::SilenceError;
 use futures::stream;
 use serde::Serialize;
@@ -13,6 +13,10 @@ use serde::de::DeserializeOwned;
 use crate::api::prometheus::json;
 use crate::routing::RoutingError;
 
+/// Number of the schema errors about what is missing.
+const MISSING: u16 = 602;
+/// How serde begins to say so; it has no other way to tell.
+const MISSING_FIELD: &str = "missing field ";
 /// How much of a long list is written at once.
 const PIECE_BYTES: usize = 64 << 10;
 
@@ -88,9 +92,21 @@ pub(super) fn schema(code: StatusCode, number: u16, message: &str) -> Response {
     json(code, &Body { code: number, message })
 }
 
-/// Any path that the API does not have.
+/// Any path that the API does not have. One that only has slashes too many is sent on: they come from base URLs that
+/// end in one.
 pub(super) async fn not_found(uri: Uri) -> Response {
+    let path: String =
+        uri.path().split('/').filter(|part| !part.is_empty()).flat_map(|part| ["/", part]).collect();
+    if path.starts_with("/api/v2/") && path != uri.path() {
+        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        return Redirect::temporary(&format!("{path}{query}")).into_response();
+    }
     schema(StatusCode::NOT_FOUND, 404, &format!("path {} was not found", uri.path()))
+}
+
+/// A path of the API with a method that it does not have.
+pub(super) async fn not_allowed(method: Method) -> Response {
+    schema(StatusCode::METHOD_NOT_ALLOWED, 405, &format!("method {method} is not allowed"))
 }
 
 /// A JSON body as the API wants it: the media type checked, the shape checked.
@@ -104,13 +120,19 @@ pub(super) fn body<T: DeserializeOwned>(headers: &HeaderMap, bytes: &Bytes) -> R
     parse(bytes)
 }
 
-/// A JSON body of any media type, as v1 takes it.
+/// A JSON body of any media type, as v1 takes it. As in Alertmanager, what is missing breaks the schema, and what is of
+/// another type cannot be read.
 pub(super) fn parse<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Box<Response>> {
+    let incomplete = |message: &str| Box::new(schema(StatusCode::UNPROCESSABLE_ENTITY, MISSING, message));
+    if bytes.trim_ascii().is_empty() {
+        return Err(incomplete("a body is required"));
+    }
     serde_json::from_slice(bytes).map_err(|error| {
-        let is_shape = error.classify() == serde_json::error::Category::Data;
-        let (code, number) =
-            if is_shape { (StatusCode::UNPROCESSABLE_ENTITY, 602) } else { (StatusCode::BAD_REQUEST, 400) };
-        Box::new(schema(code, number, &format!("parsing body failed, because {error}")))
+        let reason = error.to_string();
+        if reason.starts_with(MISSING_FIELD) {
+            return incomplete(&reason);
+        }
+        Box::new(schema(StatusCode::BAD_REQUEST, 400, &format!("parsing body failed, because {reason}")))
     })
 }
 

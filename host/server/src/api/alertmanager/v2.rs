@@ -100,8 +100,9 @@ pub(super) async fn groups(State(host): State<Arc<Host>>, RawQuery(query): RawQu
 
 /// Takes alerts in.
 pub(super) async fn post_alerts(State(host): State<Arc<Host>>, headers: HeaderMap, bytes: Bytes) -> Response {
-    match body(&headers, &bytes) {
-        Ok(posted) => take_in(&host, posted).await,
+    // `null` is a list of nothing in Go.
+    match body::<Option<Vec<PostableAlert>>>(&headers, &bytes) {
+        Ok(posted) => take_in(&host, posted.unwrap_or_default()).await,
         Err(response) => *response,
     }
 }
@@ -156,6 +157,10 @@ pub(super) async fn post_silence(
         Ok(posted) => posted,
         Err(response) => return *response,
     };
+    if posted.matchers.is_empty() {
+        let message = "matchers in body should have at least 1 items";
+        return schema(StatusCode::UNPROCESSABLE_ENTITY, 612, message);
+    }
     let silence = match posted.into_silence(host.clock.now()) {
         Ok(silence) => silence,
         Err(error) => return schema(StatusCode::BAD_REQUEST, 400, &error.to_string()),
