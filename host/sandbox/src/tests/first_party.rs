@@ -6,7 +6,7 @@ use bellwether_model::receiver::{DeliveryFailure, Receiver};
 use serde_json::json;
 
 use super::*;
-use crate::{AddressPolicy, NoHttp, PluginKind, PluginState};
+use crate::{AddressPolicy, NoHttp, PluginKind, PluginState, SettingProblem};
 
 #[tokio::test]
 async fn all_of_them_are_ready_without_any_grant() {
@@ -183,14 +183,20 @@ async fn receiver_settings_are_checked_by_name_and_kind() {
     let slack = plugins.receiver("slack").unwrap();
     let problems =
         slack.configure(&object(json!({"api_ulr": "x", "titel": "y", "link_names": "maybe"}))).unwrap_err();
-    let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let texts = |problems: Vec<SettingProblem>| problems.iter().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(
-        texts,
+        texts(problems),
         [
             "api_ulr: unknown setting; did you mean api_url?",
             "titel: unknown setting; did you mean title?",
-            "api_url: is missing; it must be a text",
             "link_names: must be true or false",
         ]
     );
+    let webhook = plugins.receiver("webhook").unwrap();
+    let problems = webhook.configure(&object(json!({"timeout": "soon"}))).unwrap_err();
+    assert_eq!(texts(problems)[0], "url: is missing; it must be a text");
+
+    let without_address = slack.configure(&object(json!({"link_names": true}))).unwrap();
+    let problems = without_address.check(without_address.config()).await.unwrap_err();
+    assert!(problems[0].to_string().contains("neither api_url nor app_token"), "{problems:?}");
 }
