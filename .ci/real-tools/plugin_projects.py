@@ -6,6 +6,7 @@ the folder where the shell is then. A language whose tools are not here is skipp
 
 import os
 import pathlib
+import random
 import re
 import shlex
 import shutil
@@ -34,6 +35,10 @@ LANGUAGES = {
     "javascript": (["node", "--version"], ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error"], ["receiver"]),
 }
 
+# Its runtime collects garbage, and must not do so at the wrong moment: so often its detector is called with windows of
+# random sizes.
+STRESSED = {"go": 300}
+STRESS = pathlib.Path(BELLWETHER).with_name("examples") / "stress"
 # The oldest compilers that will do.
 LEAST = {"go": (1, 25), "javascript": (20, 0)}
 
@@ -109,6 +114,14 @@ def page(name):
     return body
 
 
+def stress(project, calls):
+    if not STRESS.exists():
+        say(f"{project.name}: not stressed, {STRESS} is not here")
+        return
+    out = must(STRESS, project / "build" / f"{project.name}.wasm", calls, random.randrange(1_000_000))
+    check(", 0 failed" in out, f"{project.name}: {out.strip()}", out)
+
+
 def templates(language):
     def body():
         with Folder() as folder:
@@ -120,6 +133,8 @@ def templates(language):
                 build_and_test(folder / name, language, env)
                 say(f"{name}: from nothing to tested in {time.monotonic() - started:.1f} s")
                 projects[kind] = folder / name
+            if language in STRESSED:
+                stress(projects["detector"], STRESSED[language])
             if language in plugin_running.RECEIVERS:
                 plugin_running.works(folder, language, projects)
     return body
