@@ -35,8 +35,8 @@ LANGUAGES = {
     "javascript": (["node", "--version"], ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error"], ["receiver"]),
 }
 
-# Its runtime collects garbage, and must not do so at the wrong moment: so often its detector is called with windows of
-# random sizes.
+# Languages whose runtime collects garbage, which it must not do at the wrong moment: so often the detector of their template
+# is called with windows of random sizes.
 STRESSED = {"go": 300}
 STRESS = pathlib.Path(BELLWETHER).with_name("examples") / "stress"
 # The oldest compilers that will do.
