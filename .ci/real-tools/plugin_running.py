@@ -96,8 +96,7 @@ def works(folder, language, projects):
         began = time.monotonic()
         for project in projects.values():
             drop_in(folder / "data/plugins", project, service)
-        states = {"ready", "active"}
-        wait_until("all plugins are loaded", lambda: all(row(server, project)["state"]["kind"] in states
+        wait_until("all plugins are loaded", lambda: all(is_loaded(row(server, project), service)
                                                          for project in projects.values()), PATIENCE, every=0.5)
         check(True, f"loaded {time.monotonic() - began:.1f} s after they were dropped in")
         if board:
@@ -161,3 +160,9 @@ def row(server, project):
     rows = get_json(server.prometheus + "/api/bellwether/v1/plugins")
     found = [row for row in rows if row["name"] == project.name]
     return found[0] if found else {"state": {"kind": "missing"}, "calls": 0}
+
+
+def is_loaded(plugin, service):
+    """Whether it can be used, a receiver with what it was granted: without that its first message would be refused."""
+    usable = plugin["state"]["kind"] in {"ready", "active"}
+    return usable and (plugin["kind"] != "receiver" or f"send requests to {service.url}" in plugin["grants"])
