@@ -8,6 +8,7 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use tracing::{debug, warn};
 use twox_hash::XxHash3_128;
@@ -21,6 +22,12 @@ const MAX_FILE_BYTES: u64 = 256 << 20;
 /// All files together: twenty-five of the largest language runtimes.
 const MAX_FOLDER_BYTES: u64 = 1 << 30;
 const ENDING: &str = ".cwasm";
+/// Of a file that holds the place of code that is being compiled.
+const TURN_ENDING: &str = ".turn";
+/// Of a file that is being written.
+const ASIDE_ENDING: &str = ".tmp";
+/// Older files of both kinds were left behind by a process that was killed: nothing compiles for so long.
+const LEFT_BEHIND: Duration = Duration::from_secs(60 * 60);
 /// So much is read at once to check it.
 const READ_BYTES: usize = 64 << 10;
 
@@ -46,6 +53,7 @@ impl CodeCache {
         }
         if !is_sound(&path).ok()? {
             warn!(path = %path.display(), "cached code is damaged, compiling again");
+            drop(fs::remove_file(&path));
             return None;
         }
         match map(engine, &path) {
@@ -57,15 +65,33 @@ impl CodeCache {
         }
     }
 
-    /// Keeps the code of a component, and makes room for it. A failure costs nothing but time at the next start.
-    pub(crate) fn store(&self, engine: &Engine, sha256: &str, component: &Component) -> io::Result<()> {
+    /// Compiles a component and keeps its code. Of several processes that want the same, one compiles: the others wait and
+    /// take what it has left. What is beside the component says whether its code could be kept; a failure costs nothing
+    /// but time at the next start.
+    pub(crate) fn compile(
+        &self,
+        engine: &Engine,
+        wasm: &[u8],
+        sha256: &str,
+    ) -> Result<(Component, io::Result<()>), String> {
+        let _turn = Turn::wait(self.path(engine, sha256).with_extension(&TURN_ENDING[1..]));
+        if let Some(made_meanwhile) = self.load(engine, sha256) {
+            return Ok((made_meanwhile, Ok(())));
+        }
+        let component = Component::from_binary(engine, wasm).map_err(|error| format!("{error:#}"))?;
+        let kept = self.store(engine, sha256, &component);
+        Ok((component, kept))
+    }
+
+    /// Writes the code of a component, and makes room for it.
+    fn store(&self, engine: &Engine, sha256: &str, component: &Component) -> io::Result<()> {
         let code = component.serialize().map_err(io::Error::other)?;
         self.make_room(engine, code.len() as u64)?;
         write(&self.path(engine, sha256), &code)
     }
 
-    /// Removes what another version of this program has left, and the oldest files where there is too much. Code that is
-    /// running stays in memory.
+    /// Removes what another version of this program or one that was killed has left, and the oldest files where there is
+    /// too much. Code that is running stays in memory.
     fn make_room(&self, engine: &Engine, bytes: u64) -> io::Result<()> {
         let ours = ending(engine);
         let mut kept = Vec::new();
@@ -74,7 +100,7 @@ impl CodeCache {
             let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
             if name.ends_with(&ours) {
                 kept.extend(fs::metadata(&path).ok().map(|file| (file.modified().ok(), file.len(), path)));
-            } else if name.ends_with(ENDING) {
+            } else if name.ends_with(ENDING) || was_left_behind(name, &path) {
                 // Another process may have been faster.
                 drop(fs::remove_file(&path));
             }
@@ -98,6 +124,34 @@ impl CodeCache {
     fn path(&self, engine: &Engine, sha256: &str) -> PathBuf {
         self.folder.join(format!("{sha256}{}", ending(engine)))
     }
+}
+
+/// Held by the process that compiles a component; the system takes it back when that ends, however it does.
+struct Turn {
+    path: PathBuf,
+    _lock: fs::File,
+}
+
+impl Turn {
+    /// Waits for it. None where files cannot be locked: then the same is compiled twice, and nothing worse.
+    fn wait(path: PathBuf) -> Option<Self> {
+        let file = fs::File::create(&path).ok()?;
+        file.lock().ok()?;
+        Some(Self { path, _lock: file })
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        // Whoever waits for the file that is gone finds the code when its turn comes.
+        drop(fs::remove_file(&self.path));
+    }
+}
+
+fn was_left_behind(name: &str, path: &Path) -> bool {
+    let is_passing = name.ends_with(TURN_ENDING) || name.ends_with(ASIDE_ENDING);
+    let modified = || fs::metadata(path).and_then(|file| file.modified()).ok();
+    is_passing && modified().is_some_and(|modified| modified + LEFT_BEHIND < SystemTime::now())
 }
 
 /// Another version of wasmtime, other settings or another processor have another one.
@@ -135,7 +189,7 @@ fn is_sound(path: &Path) -> io::Result<bool> {
 
 /// Written aside and moved into place, so that a kill leaves no half file behind.
 fn write(path: &Path, code: &[u8]) -> io::Result<()> {
-    let aside = path.with_extension(format!("{}.tmp", std::process::id()));
+    let aside = path.with_extension(format!("{}{ASIDE_ENDING}", std::process::id()));
     let mut file = fs::File::create(&aside)?;
     file.write_all(code)?;
     file.write_all(&XxHash3_128::oneshot(code).to_le_bytes())?;

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
-use wasmtime::component::Component;
 
 use crate::cache::CodeCache;
 use crate::engine;
@@ -29,8 +28,8 @@ pub enum CompileFailure {
 pub fn compile_into(cache: &Path, wasm: &[u8]) -> Result<(), String> {
     let cache = CodeCache::open(cache)?;
     let engine = Engine::new(&engine::config()).map_err(|error| format!("{error:#}"))?;
-    let component = Component::from_binary(&engine, wasm).map_err(|error| format!("{error:#}"))?;
-    cache.store(&engine, &hex(&Sha256::digest(wasm)), &component).map_err(|error| error.to_string())
+    let (_, kept) = cache.compile(&engine, wasm, &hex(&Sha256::digest(wasm)))?;
+    kept.map_err(|error| error.to_string())
 }
 
 /// Bytes as hex digits.

@@ -51,10 +51,13 @@ impl SandboxEngine {
     /// Compiles a component, or takes its code from the cache. Blocks: tens of milliseconds for a Rust plugin, seconds
     /// for a language runtime.
     pub(crate) fn compile(&self, wasm: &[u8], sha256: &str) -> Result<Component, String> {
-        if let Some(component) = self.cache.as_ref().and_then(|cache| cache.load(&self.engine, sha256)) {
+        let Some(cache) = &self.cache else {
+            return Component::from_binary(&self.engine, wasm).map_err(|error| format!("{error:#}"));
+        };
+        if let Some(component) = cache.load(&self.engine, sha256) {
             return Ok(component);
         }
-        if let (Some(compiler), Some(cache)) = (&self.compiler, &self.cache) {
+        if let Some(compiler) = &self.compiler {
             match compiler.compile(wasm, cache.folder()) {
                 Ok(()) => {
                     let kept = cache.load(&self.engine, sha256);
@@ -64,10 +67,8 @@ impl SandboxEngine {
                 Err(CompileFailure::NotStarted(reason)) => warn!(reason, "plugin not compiled apart"),
             }
         }
-        let component = Component::from_binary(&self.engine, wasm).map_err(|error| format!("{error:#}"))?;
-        if let Some(cache) = &self.cache
-            && let Err(error) = cache.store(&self.engine, sha256, &component)
-        {
+        let (component, kept) = cache.compile(&self.engine, wasm, sha256)?;
+        if let Err(error) = kept {
             warn!(folder = %cache.folder().display(), %error, "cannot keep compiled code");
         }
         Ok(component)

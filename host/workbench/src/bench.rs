@@ -16,7 +16,7 @@ use bellwether_sandbox::{
 
 use crate::cases::{DetectorCase, ModelCase, ReceiverCase, call_of, play, read_capture};
 use crate::error::WorkbenchError;
-use crate::guest::{Guest, Loaded};
+use crate::guest::{CompiledCode, Guest, Loaded};
 
 /// For how long calls are counted.
 const MEASURED: Duration = Duration::from_secs(2);
@@ -35,9 +35,14 @@ struct Tally {
 }
 
 /// Runs a plugin over a capture or an input, again and again, and tells how that went, a line for each figure.
-pub async fn bench(component: &Path, input: Option<&Path>) -> Result<Vec<String>, WorkbenchError> {
+pub async fn bench(
+    component: &Path,
+    code: &CompiledCode,
+    input: Option<&Path>,
+) -> Result<Vec<String>, WorkbenchError> {
     let hosts = input.and_then(|input| ReceiverCase::read(input).ok()).map(|case| case.origins());
-    let loaded = Loaded::load_granting(component, Arc::new(AlwaysOk), &hosts.unwrap_or_default()).await?;
+    let loaded =
+        Loaded::load_granting(component, Arc::new(AlwaysOk), code, &hosts.unwrap_or_default()).await?;
     let needs = |what: &str| {
         let problem = format!("needs {what} to be measured with; name one after the file");
         WorkbenchError::in_file(component, problem)

@@ -16,7 +16,7 @@ use bellwether_sandbox::PluginKind;
 
 use crate::diff;
 use crate::error::WorkbenchError;
-use crate::guest::{Guest, Loaded, component_of};
+use crate::guest::{CompiledCode, Guest, Loaded, component_of};
 use crate::project::Project;
 
 pub(crate) use self::detector::DetectorCase;
@@ -48,11 +48,11 @@ struct Case {
 }
 
 /// Runs all cases of a project; with `bless`, their golden files become what comes out now.
-pub async fn test(project: &Project, bless: bool) -> Result<Report, WorkbenchError> {
+pub async fn test(project: &Project, code: &CompiledCode, bless: bool) -> Result<Report, WorkbenchError> {
     let folder = project.folder.join("tests");
     let cases = find(&folder, project.kind)?;
     let component = component_of(&project.folder, project.output())?;
-    let mut bench = Bench::load(&component, cases.iter().map(|case| case.input.as_path())).await?;
+    let mut bench = Bench::load(&component, code, cases.iter().map(|case| case.input.as_path())).await?;
     if bench.loaded.guest.kind() != project.kind {
         let problem = format!("it is a {}, plugin.toml says {}", bench.loaded.guest.kind(), project.kind);
         return Err(WorkbenchError::in_file(&component, problem));
@@ -72,8 +72,8 @@ pub async fn test(project: &Project, bless: bool) -> Result<Report, WorkbenchErr
 }
 
 /// What one capture or input gives: the lines that its golden file has.
-pub async fn replay(component: &Path, input: &Path) -> Result<String, WorkbenchError> {
-    Bench::load(component, [input]).await?.run(input).await
+pub async fn replay(component: &Path, code: &CompiledCode, input: &Path) -> Result<String, WorkbenchError> {
+    Bench::load(component, code, [input]).await?.run(input).await
 }
 
 /// A plugin with the other end of its requests.
@@ -85,13 +85,14 @@ struct Bench {
 impl Bench {
     async fn load<'a>(
         component: &Path,
+        code: &CompiledCode,
         inputs: impl IntoIterator<Item = &'a Path>,
     ) -> Result<Self, WorkbenchError> {
         let recording = Arc::new(Recording::default());
         // An operator who writes an address into the settings of a receiver grants it, too.
         let cases = inputs.into_iter().filter_map(|input| ReceiverCase::read(input).ok());
         let hosts: Vec<String> = cases.flat_map(|case| case.origins()).collect();
-        let loaded = Loaded::load_granting(component, Arc::clone(&recording) as _, &hosts).await?;
+        let loaded = Loaded::load_granting(component, Arc::clone(&recording) as _, code, &hosts).await?;
         Ok(Self { loaded, recording })
     }
 

@@ -11,7 +11,7 @@ use wit_parser::{Resolve, WorldId, WorldItem};
 
 use crate::component::{Facts, Layer};
 use crate::error::WorkbenchError;
-use crate::guest::Loaded;
+use crate::guest::{CompiledCode, Loaded};
 use crate::interfaces::{HOST, packages};
 use crate::project::KINDS;
 
@@ -53,20 +53,20 @@ impl Verdict {
 }
 
 /// Looks at a file, and then lets it describe itself twice.
-pub async fn check(path: &Path) -> Result<Verdict, WorkbenchError> {
+pub async fn check(path: &Path, code: &CompiledCode) -> Result<Verdict, WorkbenchError> {
     let wasm = fs::read(path).map_err(WorkbenchError::reading(path))?;
     let mut verdict = look(&wasm);
     if !verdict.is_good() {
         return Ok(verdict);
     }
-    let first = match Loaded::load(path, Arc::new(NoHttp)).await {
+    let first = match Loaded::load(path, Arc::new(NoHttp), code).await {
         Ok(loaded) => loaded,
         Err(WorkbenchError::Unusable { reason, .. }) => return Ok(verdict.error(reason)),
         Err(other) => return Err(other),
     };
     let status = &first.status;
     verdict.what = Some(format!("{} {} {}", first.guest.kind(), status.name, status.version));
-    let second = Loaded::load(path, Arc::new(NoHttp)).await?;
+    let second = Loaded::load(path, Arc::new(NoHttp), code).await?;
     let same = first.guest.description() == second.guest.description()
         && (&status.name, &status.version, &status.summary)
             == (&second.status.name, &second.status.version, &second.status.summary)

@@ -20,6 +20,18 @@ use crate::error::WorkbenchError;
 /// The time that the sandbox writes into its reports; cases have times of their own.
 const LOADED_AT: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 
+/// Where compiled code is kept, so that no command compiles what one before it has: with a language runtime in it that
+/// takes half a minute. The default keeps nothing.
+#[derive(Debug, Clone, Default)]
+pub struct CompiledCode(Option<PathBuf>);
+
+impl CompiledCode {
+    /// In this folder, which is made with mode 0700 and never holds more than a GiB.
+    pub const fn kept_in(folder: PathBuf) -> Self {
+        Self(Some(folder))
+    }
+}
+
 /// A plugin that was loaded.
 pub struct Loaded {
     /// What it is.
@@ -27,7 +39,7 @@ pub struct Loaded {
     /// What it says of itself.
     pub status: PluginStatus,
     plugins: Plugins,
-    /// Holds the file, its grants and its compiled code.
+    /// Holds the file and its grants, and its compiled code where that is not kept.
     _folder: TempDir,
 }
 
@@ -73,14 +85,19 @@ impl fmt::Debug for Loaded {
 
 impl Loaded {
     /// Loads a file, and grants it what it asks for. Requests of a receiver go to `http`.
-    pub async fn load(path: &Path, http: Arc<dyn HttpClient>) -> Result<Self, WorkbenchError> {
-        Self::load_granting(path, http, &[]).await
+    pub async fn load(
+        path: &Path,
+        http: Arc<dyn HttpClient>,
+        code: &CompiledCode,
+    ) -> Result<Self, WorkbenchError> {
+        Self::load_granting(path, http, code, &[]).await
     }
 
     /// As [`Loaded::load`], with further origins that it may reach.
     pub(crate) async fn load_granting(
         path: &Path,
         http: Arc<dyn HttpClient>,
+        code: &CompiledCode,
         hosts: &[String],
     ) -> Result<Self, WorkbenchError> {
         let wasm = fs::read(path).map_err(WorkbenchError::reading(path))?;
@@ -94,7 +111,7 @@ impl Loaded {
         fs::write(&grants, grants_text(hosts, &limits)).map_err(WorkbenchError::writing(&grants))?;
         let plugins = Plugins::load(PluginsOptions {
             folder: Some(folder.path().to_owned()),
-            cache: Some(folder.path().join("cache")),
+            cache: Some(code.0.clone().unwrap_or_else(|| folder.path().join("cache"))),
             http,
             ..PluginsOptions::new(Arc::new(|| LOADED_AT))
         });

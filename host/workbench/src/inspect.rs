@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::component::Facts;
 use crate::error::WorkbenchError;
-use crate::guest::{Guest, Loaded};
+use crate::guest::{CompiledCode, Guest, Loaded};
 
 /// All that there is to know about a file.
 #[derive(Debug, Clone, Serialize)]
@@ -54,10 +54,10 @@ pub struct ModelInspection {
 }
 
 /// Loads a file with nothing granted and reads what it says.
-pub async fn inspect(path: &Path) -> Result<Inspection, WorkbenchError> {
+pub async fn inspect(path: &Path, code: &CompiledCode) -> Result<Inspection, WorkbenchError> {
     let wasm = std::fs::read(path).map_err(WorkbenchError::reading(path))?;
     let facts = Facts::of(&wasm);
-    let loaded = Loaded::load(path, Arc::new(NoHttp)).await?;
+    let loaded = Loaded::load(path, Arc::new(NoHttp), code).await?;
     let models = models_of(&loaded.guest);
     let (kind, status) = (loaded.guest.kind(), loaded.status);
     Ok(Inspection {

@@ -26,7 +26,7 @@ mod scaffold;
 pub use build::{Built, build};
 pub use component::{Facts, Layer};
 pub use error::WorkbenchError;
-pub use guest::{Guest, Loaded};
+pub use guest::{CompiledCode, Guest, Loaded};
 pub use inspect::{Inspection, inspect};
 pub use project::{Language, PluginName, Project, parse_kind};
 pub use scaffold::{create, templates};

@@ -94,3 +94,34 @@ async fn it_can_be_seen_how_far_loading_is() {
     assert_eq!(only_state(&plugins), PluginState::Ready);
     assert_eq!(plugins.status()[0].update_stage, None);
 }
+
+#[tokio::test]
+async fn what_another_process_compiles_is_waited_for_and_taken() {
+    let home = tempfile::tempdir().unwrap();
+    let (made, wanted) = (home.path().join("made"), home.path().join("wanted"));
+    compile_into(&made, FIRST_PARTY[0].wasm).unwrap();
+    let [code] = &files_of(&made)[..] else { panic!("{made:?}") };
+    std::fs::create_dir(&wanted).unwrap();
+    std::fs::set_permissions(&wanted, std::fs::metadata(&made).unwrap().permissions()).unwrap();
+
+    // Another process is at it.
+    let turn = wanted.join(code.file_name().unwrap()).with_extension("turn");
+    let other = std::fs::File::create(&turn).unwrap();
+    other.lock().unwrap();
+    let waits = std::thread::spawn({
+        let wanted = wanted.clone();
+        move || compile_into(&wanted, FIRST_PARTY[0].wasm)
+    });
+    // A link to the one file: compiled again, it would be another.
+    std::fs::hard_link(code, wanted.join(code.file_name().unwrap())).unwrap();
+    drop(other);
+    waits.join().unwrap().unwrap();
+    let taken = &files_of(&wanted)[..];
+    assert_eq!(taken.len(), 1, "the lock is gone: {taken:?}");
+    let inode = |path: &Path| std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(path).unwrap());
+    assert_eq!(inode(&taken[0]), inode(code));
+}
+
+fn files_of(folder: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+}

@@ -13,7 +13,7 @@ mod test;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use bellwether_workbench::{Built, Project};
+use bellwether_workbench::{Built, CompiledCode, Project};
 use clap::{Args, Subcommand};
 
 pub(super) use self::folder::FolderArgs;
@@ -90,6 +90,21 @@ pub async fn run(args: PluginArgs) -> Outcome {
         PluginCommand::Bench(args) => bench::run(&args).await,
         PluginCommand::Dev(args) => dev::run(&args).await,
     }
+}
+
+/// Code that these commands have compiled is kept in the user's folder of caches, where there is one.
+#[cfg(not(test))]
+fn compiled_code() -> CompiledCode {
+    use etcetera::BaseStrategy as _;
+    let folder =
+        etcetera::choose_base_strategy().map(|folders| folders.cache_dir().join("bellwether/plugins"));
+    folder.map(CompiledCode::kept_in).unwrap_or_default()
+}
+
+/// Nothing in tests, which leave no traces in anybody's folders.
+#[cfg(test)]
+fn compiled_code() -> CompiledCode {
+    CompiledCode::default()
 }
 
 fn print(lines: &[impl AsRef<str>]) {

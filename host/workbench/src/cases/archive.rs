@@ -15,7 +15,7 @@ async fn plugins_of_every_release_load_and_replay() {
         assert!(!projects.is_empty(), "{} is empty", release.display());
         for folder in projects {
             let project = Project::open(&folder).unwrap();
-            let report = test(&project, false).await.unwrap();
+            let report = test(&project, &CompiledCode::default(), false).await.unwrap();
             assert_eq!(report.failed, 0, "{}:\n{}", folder.display(), report.lines.join("\n"));
         }
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bellwether_workbench::bench::bench;
 use clap::Args;
 
-use super::{code, print};
+use super::{code, compiled_code, print};
 use crate::cli::Outcome;
 
 /// Arguments of `bellwether plugin bench`.
@@ -19,6 +19,6 @@ pub(super) struct BenchArgs {
 }
 
 pub(super) async fn run(args: &BenchArgs) -> Outcome {
-    print(&bench(&args.file, args.input.as_deref()).await?);
+    print(&bench(&args.file, &compiled_code(), args.input.as_deref()).await?);
     Ok(code(true))
 }

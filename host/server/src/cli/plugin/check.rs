@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bellwether_workbench::check::check;
 use clap::Args;
 
-use super::{code, print};
+use super::{code, compiled_code, print};
 use crate::cli::Outcome;
 
 /// Arguments of `bellwether plugin check`.
@@ -19,7 +19,7 @@ pub(super) struct CheckArgs {
 pub(super) async fn run(args: &CheckArgs) -> Outcome {
     let mut all_good = true;
     for file in &args.files {
-        let verdict = check(file).await?;
+        let verdict = check(file, &compiled_code()).await?;
         all_good &= verdict.is_good();
         print(&verdict.lines(file));
     }

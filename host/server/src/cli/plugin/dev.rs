@@ -6,7 +6,7 @@ use bellwether_workbench::cases;
 use bellwether_workbench::dev::Watch;
 use clap::Args;
 
-use super::{ProjectArgs, print};
+use super::{ProjectArgs, compiled_code, print};
 use crate::cli::check::DEFAULT_PLUGINS;
 use crate::cli::{Outcome, print_error};
 
@@ -35,6 +35,6 @@ pub(super) async fn run(args: &DevArgs) -> Outcome {
 async fn build_and_test(watch: &Watch, plugins: &Path) -> anyhow::Result<()> {
     let (built, copy) = watch.build_into(plugins)?;
     print(&[format!("{}: {} bytes", copy.display(), built.facts.size_bytes)]);
-    print(&cases::test(watch.project(), false).await?.lines);
+    print(&cases::test(watch.project(), &compiled_code(), false).await?.lines);
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bellwether_workbench::inspect;
 use clap::Args;
 
-use super::{code, print};
+use super::{code, compiled_code, print};
 use crate::cli::Outcome;
 
 /// Arguments of `bellwether plugin inspect`.
@@ -19,7 +19,7 @@ pub(super) struct InspectArgs {
 }
 
 pub(super) async fn run(args: &InspectArgs) -> Outcome {
-    let inspection = inspect(&args.file).await?;
+    let inspection = inspect(&args.file, &compiled_code()).await?;
     match args.json {
         true => print(&[serde_json::to_string_pretty(&inspection)?]),
         false => print(&inspection.lines()),

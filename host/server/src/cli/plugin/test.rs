@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bellwether_workbench::cases;
 use clap::Args;
 
-use super::{ProjectArgs, code, print};
+use super::{ProjectArgs, code, compiled_code, print};
 use crate::cli::Outcome;
 
 /// Arguments of `bellwether plugin test`.
@@ -28,13 +28,13 @@ pub(super) struct ReplayArgs {
 }
 
 pub(super) async fn run(args: &TestArgs) -> Outcome {
-    let report = cases::test(&args.project.open()?, args.bless).await?;
+    let report = cases::test(&args.project.open()?, &compiled_code(), args.bless).await?;
     print(&report.lines);
     Ok(code(report.failed == 0))
 }
 
 pub(super) async fn replay(args: &ReplayArgs) -> Outcome {
-    let lines = cases::replay(&args.file, &args.input).await?;
+    let lines = cases::replay(&args.file, &compiled_code(), &args.input).await?;
     print(&lines.lines().collect::<Vec<_>>());
     Ok(code(true))
 }
