@@ -3,6 +3,8 @@
 mod scalar;
 mod value;
 
+pub(crate) use value::own_string;
+
 use crate::functions::{MAX_OUTPUT_BYTES, too_long};
 use crate::value::Value;
 
@@ -224,7 +226,7 @@ impl Directives<'_, '_> {
         } else if let Some(arg) = self.args.get(self.next) {
             self.next += 1;
             let flags = &mut self.printer.flags;
-            if verb == 'v' {
+            if matches!(verb, 'v' | 'w') {
                 flags.sharp_v = std::mem::take(&mut flags.sharp);
                 flags.plus_v = std::mem::take(&mut flags.plus);
             }

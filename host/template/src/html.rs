@@ -244,6 +244,9 @@ impl HtmlWriter {
             State::Raw(Kind::Style) => escape::style(&text),
             State::TagName | State::Tag | State::AttributeName | State::BeforeValue => escape::name(&text),
             State::Attribute { quote, kind } => {
+                // As Go, which escapes for the attribute where `html` stands at the end: after what comes before that.
+                let is_early = done == Escaped::Html && quote.is_some() && kind != Kind::Plain;
+                let text = if is_early { escape::before_html(&text) } else { text };
                 let inner = self.attribute_value(value, text, kind, done)?;
                 if quote.is_none() { escape::unquoted(&inner) } else { inner }
             }

@@ -50,11 +50,13 @@ impl Printer {
             _ => 0,
         };
         let zeros = "0".repeat(least.saturating_sub(digits.len()));
+        let has_zero = !zeros.is_empty() || digits.starts_with('0');
         let prefix = match verb {
             'b' if self.flags.sharp => "0b",
-            'o' if self.flags.sharp && zeros.is_empty() && !digits.starts_with('0') => "0",
+            'o' if self.flags.sharp && !has_zero => "0",
             'x' if self.flags.sharp => "0x",
             'X' if self.flags.sharp => "0X",
+            'O' if self.flags.sharp && !has_zero => "0o0",
             'O' => "0o",
             _ => "",
         };

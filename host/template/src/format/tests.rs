@@ -1,5 +1,7 @@
 //! Expected texts were printed by Go 1.26's `fmt`.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::value::{ANY_MAP, Map, STRING_LIST};
 
@@ -97,4 +99,14 @@ fn print_parts_operands_unless_one_is_a_text() {
 fn endless_texts_are_an_error() {
     assert!(sprintf("%1000000d", &[Value::int(1)]).is_err());
     assert!(sprintf("%.70000f", &[Value::Float(0.1)]).is_ok());
+}
+
+#[test]
+fn rare_verbs_and_flags() {
+    let list = Value::list(&STRING_LIST, vec![Value::text("a")]);
+    assert_eq!(f("%w", std::slice::from_ref(&list)), "%!w([]string=[a])");
+    assert_eq!(f("%#w", &[Value::text("a")]), "%!w(string=\"a\")");
+    assert_eq!(f("%#O %O %#.3O", &[Value::int(8), Value::int(8), Value::int(8)]), "0o010 0o10 0o010");
+    let inside = Value::list(&STRING_LIST, vec![Value::Pointer(Arc::new(list))]);
+    assert_eq!(f("%E", &[inside]), "[%!E(*[]string=&[a])]");
 }

@@ -4,6 +4,17 @@ use super::Printer;
 use crate::time::{Time, duration_text, month_name, weekday_name};
 use crate::value::{IntType, List, Map, Struct, Value};
 
+/// What the `String` method of a value gives, if it has one.
+pub(crate) fn own_string(value: &Value) -> Option<String> {
+    Some(match value.indirect() {
+        Value::Time(time) => time.text(),
+        Value::Int(nanos, IntType::Duration) => duration_text(*nanos),
+        Value::Int(month, IntType::Month) => month_name(*month),
+        Value::Int(weekday, IntType::Weekday) => weekday_name(*weekday),
+        other => other.composite_type()?.stringer?(other),
+    })
+}
+
 impl Printer {
     /// Prints an argument of a directive.
     pub(super) fn argument(&mut self, value: &Value, verb: char) {
@@ -20,6 +31,14 @@ impl Printer {
     fn value(&mut self, value: &Value, verb: char) {
         if self.overflowed || self.own_text(value, verb) {
             return;
+        }
+        // As Go, which keeps %w for errors before it looks at what a value holds.
+        let holds_values = matches!(
+            value,
+            Value::Time(_) | Value::List(_) | Value::Map(_) | Value::Struct(_) | Value::Pointer(_)
+        );
+        if verb == 'w' && holds_values && !self.erroring {
+            return self.mistake(value, verb);
         }
         let fits = match value {
             Value::Nil => {
@@ -56,6 +75,16 @@ impl Printer {
         }
     }
 
+    /// A value that another one holds: of a pointer, Go prints the address there, which only some verbs can.
+    fn inner_value(&mut self, value: &Value, verb: char) {
+        let fits = !matches!(value, Value::Pointer(_)) || "vbodxX".contains(verb);
+        if fits {
+            self.value(value, verb);
+        } else if !self.own_text(value, verb) {
+            self.mistake(value, verb);
+        }
+    }
+
     /// Go prints an address where we print what is there: addresses differ from one render to the next.
     fn pointer(&mut self, target: &Value, verb: char) {
         if matches!(target, Value::Struct(_) | Value::Map(_) | Value::List(_)) {
@@ -88,17 +117,7 @@ impl Printer {
         if !matches!(verb, 'v' | 's' | 'x' | 'X' | 'q') {
             return false;
         }
-        let text = match target {
-            Value::Time(time) => time.text(),
-            Value::Int(nanos, IntType::Duration) => duration_text(*nanos),
-            Value::Int(month, IntType::Month) => month_name(*month),
-            Value::Int(weekday, IntType::Weekday) => weekday_name(*weekday),
-            _ => match target.composite_type().and_then(|ty| ty.stringer) {
-                Some(stringer) => stringer(target),
-                None => return false,
-            },
-        };
-        self.text(&text, verb)
+        own_string(target).is_some_and(|text| self.text(&text, verb))
     }
 
     fn bool(&mut self, value: bool, verb: char) -> bool {
@@ -123,7 +142,7 @@ impl Printer {
         self.push(open);
         for (at, item) in list.items.iter().enumerate() {
             self.separator(at);
-            self.value(item, verb);
+            self.inner_value(item, verb);
         }
         self.push(close);
     }
@@ -138,7 +157,7 @@ impl Printer {
             self.separator(at);
             self.value(&Value::String(key.clone()), verb);
             self.push_char(':');
-            self.value(value, verb);
+            self.inner_value(value, verb);
         }
         self.push(close);
     }
@@ -155,7 +174,7 @@ impl Printer {
                 self.push(name);
                 self.push_char(':');
             }
-            self.value(value, verb);
+            self.inner_value(value, verb);
         }
         self.push_char('}');
     }

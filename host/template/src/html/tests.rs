@@ -45,3 +45,25 @@ fn stray_brackets_are_text_and_comments_vanish() {
 fn safe_html_stays() {
     assert_eq!(rendered(&[("<p>", Value::Safe("<b>".into(), Markup::Html))]), "<p><b>");
 }
+
+#[test]
+fn styles_keep_what_neither_ends_nor_begins_anything() {
+    let in_style = |text| rendered(&[("<p style=\"width:", Value::text(text))]);
+    assert_eq!(in_style("a=1, b: 2\n"), "<p style=\"width:a=1, b: 2\n");
+    assert_eq!(in_style("1;color:red"), "<p style=\"width:ZgotmplZ");
+    assert_eq!(in_style("a--b"), "<p style=\"width:ZgotmplZ");
+}
+
+#[test]
+fn scripts_escape_braces_in_template_literals_only() {
+    assert_eq!(rendered(&[("<script>f('", Value::text("${a}\u{c}"))]), "<script>f('${a}\\f");
+    assert_eq!(rendered(&[("<script>f(`", Value::text("${a}"))]), "<script>f(`\\u0024\\u007ba\\u007d");
+}
+
+#[test]
+fn html_at_the_end_of_a_pipeline_escapes_after_the_address() {
+    let mut writer = HtmlWriter::new();
+    writer.literal("<img src=\"");
+    writer.value(&Value::text("a &lt;b&gt; &amp;c"), Escaped::Html).unwrap();
+    assert_eq!(writer.into_text(), "<img src=\"a%20%3cb%3e%20&amp;c");
+}
