@@ -27,7 +27,11 @@ pub(super) fn read(source: Source<'_>, node: Node) -> Result<InhibitRuleConfig, 
     let name = section.text("name")?.map(|name| name.value).unwrap_or_default();
     let from = matchers_of(source, &mut section, "source_match", "source_match_re", "source_matchers")?;
     let target = matchers_of(source, &mut section, "target_match", "target_match_re", "target_matchers")?;
-    let equal = section.texts("equal")?.unwrap_or_default().into_iter().map(|label| label.value).collect();
+    let equal = section.texts("equal")?.unwrap_or_default();
+    if let Some(empty) = equal.iter().find(|label| label.value.is_empty()) {
+        return Err(source.error(&empty.place, "an empty text is no label name in equal"));
+    }
+    let equal = equal.into_iter().map(|label| label.value).collect();
     section.finish()?;
     Ok(InhibitRuleConfig { name, source: from, target, equal })
 }

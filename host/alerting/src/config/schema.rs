@@ -105,10 +105,9 @@ pub(crate) fn take_fields(
 
 fn read_value(source: Source<'_>, name: &'static str, kind: Kind, node: Node) -> Result<Json, YamlError> {
     Ok(match kind {
-        Kind::Text | Kind::Secret | Kind::SecretTemplateUrl | Kind::ProxyUrl => {
-            Json::String(text(source, name, node)?.value)
-        }
+        Kind::Text | Kind::Secret | Kind::ProxyUrl => Json::String(text(source, name, node)?.value),
         Kind::Url | Kind::SecretUrl => Json::String(checked_url(source, name, node)?),
+        Kind::SecretTemplateUrl => Json::String(checked_template_url(source, name, node)?),
         Kind::HostPort => Json::String(checked_host_port(source, name, node)?),
         Kind::Bool => Json::Bool(boolean(source, name, &node)?),
         Kind::Int => Json::from(integer(source, name, &node)?),
@@ -192,6 +191,15 @@ fn checked_url(source: Source<'_>, name: &'static str, node: Node) -> Result<Str
         (true, false) => return Ok(url.value),
     };
     Err(source.error(&url.place, problem).with_hint("write it as in `https://example.org/path`"))
+}
+
+/// As Alertmanager 0.34: what holds a template is no address before that is rendered; an empty one counts as none.
+fn checked_template_url(source: Source<'_>, name: &'static str, node: Node) -> Result<String, YamlError> {
+    let written = text(source, name, node.clone())?.value;
+    if written.is_empty() || written.contains("{{") {
+        return Ok(written);
+    }
+    checked_url(source, name, node)
 }
 
 fn checked_host_port(source: Source<'_>, name: &'static str, node: Node) -> Result<String, YamlError> {

@@ -250,3 +250,34 @@ fn fallbacks_are_receivers_and_end_somewhere() {
     let circle = error(&file(", fallback: b", ", fallback: a"));
     assert!(circle.contains("round in a circle"), "{circle}");
 }
+
+#[test]
+fn addresses_of_webhooks_are_addresses_or_templates() {
+    let file = |url: &str| {
+        format!("route: {{receiver: a}}\nreceivers:\n- name: a\n  webhook_configs:\n  - url: '{url}'\n")
+    };
+    for url in ["http://x/p", "HTTPS://x", "{{ .CommonLabels.url }}", "http://x/{{ .Receiver }}", "<secret>"]
+    {
+        load(&file(url));
+    }
+    for (url, problem) in [
+        ("1e3", "unsupported scheme \"\" for URL in `url`"),
+        ("ftp://x", "unsupported scheme \"ftp\" for URL in `url`"),
+        ("http:///p", "missing host for URL in `url`"),
+        ("", "one of url or url_file must be configured"),
+    ] {
+        let error = refused(&file(url)).to_string();
+        assert!(error.contains(problem), "{error}");
+    }
+}
+
+#[test]
+fn equal_of_an_inhibit_rule_has_names() {
+    let file = |equal: &str| {
+        format!(
+            "route: {{receiver: a}}\nreceivers: [{{name: a}}]\ninhibit_rules:\n- source_matchers: [a=b]\n  target_matchers: [c=d]\n  equal: {equal}\n"
+        )
+    };
+    load(&file("['a b', ä]"));
+    assert!(refused(&file("[a, '']")).to_string().contains("no label name in equal"));
+}
