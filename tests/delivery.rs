@@ -20,6 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("webhook_slack_and_mail_carry_an_alert", webhook_slack_and_mail),
+        trial("the_address_of_a_webhook_is_rendered_for_each_message", webhook_by_template),
         trial("slack_changes_the_message_that_a_bot_has_posted", slack_as_a_bot),
         trial("a_receiver_without_a_plugin_is_reported_and_holds_up_nobody", a_missing_plugin),
         trial("a_plugin_that_comes_later_gets_what_waits_at_once", a_plugin_that_comes_later),
@@ -173,6 +174,30 @@ receivers:
         assert!(mail.contains("board is <hot>"), "{mail}");
         let shown = format!("{:?}", host.receivers.load().find("all", 1, "slack").expect("slack is there"));
         assert!(!shown.contains("SECRET"), "the guest's settings hold the secret: {shown}");
+        host.stop().await;
+    });
+}
+
+fn webhook_by_template() {
+    on_real_time(|| async {
+        let (port, mut web) = http_sink("ok").await;
+        let routing = format!(
+            "route: {{receiver: team, group_by: [device_id], group_wait: 0s}}
+receivers:
+  - name: team
+    webhook_configs:
+      - url: 'http://127.0.0.1:{port}/{{{{ .GroupLabels.device_id | toUpper }}}}?n={{{{ len .Alerts }}}}'
+      - url: '{{{{ .x'
+"
+        );
+        let folder = Folder::with(&[("alertmanager.yml", &routing)]);
+        let data = tempfile::tempdir().expect("a temporary folder");
+        let host = host(folder.origin(), data.path(), Clock::system()).await;
+        let problems = host.config().problems.clone();
+        assert!(problems.len() == 1 && problems[0].contains("template of url: "), "{problems:?}");
+        host.routing.alerts(vec![alert(&host)]).await.expect("the alert is taken");
+        let request = next(&mut web).await;
+        assert!(request.head.starts_with("POST /BOARD?n=1 "), "{}", request.head);
         host.stop().await;
     });
 }

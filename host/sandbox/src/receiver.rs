@@ -110,7 +110,12 @@ impl ReceiverPlugin {
             secrets.hold(found, origins.map(|(_, origins)| origins.clone()))
         };
         let checked = settings::check(&self.info.settings, &names, given, hold)?;
-        let texts = self.info.templates.iter().map(|template| template_text(template, given)).collect();
+        let addresses = secrets.iter().filter_map(|secret| {
+            let source = secret.template()?.into();
+            Some(TemplateText { name: secret.setting().to_owned(), source })
+        });
+        let texts = self.info.templates.iter().map(|template| template_text(template, given));
+        let texts = texts.chain(addresses).collect();
         let access = Access {
             grants_file: self.grants.file.clone(),
             allowed: self.grants.allowed.clone(),
@@ -204,7 +209,8 @@ impl ConfiguredReceiver {
         &self.config
     }
 
-    /// The texts to render for [`ReceiverCall::rendered`], with what the operator wrote.
+    /// The texts to render for [`ReceiverCall::rendered`], with what the operator wrote: those that the plugin asks for,
+    /// and addresses that are templates, which it never gets to see.
     pub fn texts(&self) -> &[TemplateText] {
         &self.texts
     }
@@ -245,11 +251,13 @@ impl ConfiguredReceiver {
         }
     }
 
-    async fn notify_within_budget(&self, call: ReceiverCall) -> Result<Receipt, DeliveryFailure> {
+    async fn notify_within_budget(&self, mut call: ReceiverCall) -> Result<Receipt, DeliveryFailure> {
         let context = &self.plugin.plugin;
         let subject = call.notification.receiver.clone();
         context.admit(&subject).map_err(|refusal| DeliveryFailure::Crashed(refusal.to_string()))?;
-        let access = self.access_now().map_err(|why| DeliveryFailure::Misconfigured(why.to_string()))?;
+        let access = self
+            .access_now(&mut call.rendered)
+            .map_err(|why| DeliveryFailure::Misconfigured(why.to_string()))?;
         let mut store = self.store(&subject, access, call.now);
         let limits = context.limits.receiver;
         let (config, notification) = (call.config.clone(), wit_notification(call));
@@ -270,9 +278,14 @@ impl ConfiguredReceiver {
         Err(DeliveryFailure::Crashed(text))
     }
 
-    /// What it may reach, with secrets as their files hold them now, as Alertmanager reads them for each message.
-    fn access_now(&self) -> Result<Arc<Access>, SettingProblem> {
-        Ok(match self.access.secrets.reread()? {
+    /// What it may reach, with secrets as their files hold them now and addresses as they were rendered, as Alertmanager
+    /// does for each message.
+    fn access_now(&self, rendered: &mut Vec<(String, String)>) -> Result<Arc<Access>, SettingProblem> {
+        let mut secrets = self.access.secrets.reread()?;
+        if self.access.secrets.iter().any(|secret| secret.template().is_some()) {
+            secrets.get_or_insert_with(|| self.access.secrets.clone()).take_rendered(rendered)?;
+        }
+        Ok(match secrets {
             Some(secrets) => Arc::new(Access { secrets, ..(*self.access).clone() }),
             None => Arc::clone(&self.access),
         })

@@ -44,6 +44,8 @@ pub(crate) struct Secret {
     spellings: Vec<String>,
     bound: Bound,
     file: Option<PathBuf>,
+    /// What the operator wrote, where that is to be rendered for each message.
+    template: Option<String>,
 }
 
 /// A secret as it was found in the settings.
@@ -82,6 +84,11 @@ impl Secret {
         }
     }
 
+    /// What is to be rendered for each message.
+    pub(crate) fn template(&self) -> Option<&str> {
+        self.template.as_deref()
+    }
+
     /// Takes a new value. A URL goes where the new one says; nothing else changes where the secret may go.
     fn renew(&mut self, value: String) {
         if let (Some(own), Bound::OwnUrl(_)) = (origin_of(&value), &self.bound) {
@@ -111,6 +118,11 @@ fn spellings(value: &str) -> Vec<String> {
     spellings
 }
 
+fn is_templated_url(found: &Found<'_>) -> bool {
+    let is_url = found.setting == "url" || found.setting.ends_with("_url");
+    is_url && found.value.contains("{{")
+}
+
 /// The origin of a secret that is a whole URL.
 fn origin_of(value: &str) -> Option<Origin> {
     Url::parse(value).ok().and_then(|url| Origin::of(&url))
@@ -124,7 +136,11 @@ impl Secrets {
     /// Takes a secret and gives its placeholder. `origins` are where the operator said that it may go.
     pub(crate) fn hold(&mut self, found: &Found<'_>, origins: Option<Vec<OriginPattern>>) -> String {
         let random = format!("{PREFIX}{}", Uuid::new_v4().simple());
+        // As in Alertmanager: the address of a webhook is a template, what a file holds is none.
+        let template = (found.file.is_none() && is_templated_url(found)).then(|| found.value.to_owned());
         let bound = match (origin_of(found.value), origins) {
+            // Before it is rendered it may go nowhere.
+            _ if template.is_some() => Bound::Origins(Vec::new()),
             (Some(own), _) => Bound::OwnUrl(own),
             (None, Some(origins)) => Bound::Origins(origins),
             (None, None) => Bound::Anywhere,
@@ -132,6 +148,7 @@ impl Secrets {
         let placeholder = match bound {
             // A domain that nobody can have.
             Bound::OwnUrl(_) => format!("https://{random}.invalid"),
+            Bound::Origins(_) if template.is_some() => format!("https://{random}.invalid"),
             Bound::Origins(_) | Bound::Anywhere => random,
         };
         self.0.push(Secret {
@@ -141,6 +158,7 @@ impl Secrets {
             spellings: spellings(found.value),
             bound,
             file: found.file.map(Path::to_owned),
+            template,
         });
         placeholder
     }
@@ -158,6 +176,26 @@ impl Secrets {
             }
         }
         Ok(renewed)
+    }
+
+    /// Gives addresses that are templates the texts that were rendered for a message, which it takes out of `rendered`:
+    /// they are secret.
+    pub(crate) fn take_rendered(
+        &mut self,
+        rendered: &mut Vec<(String, String)>,
+    ) -> Result<(), SettingProblem> {
+        for secret in self.0.iter_mut().filter(|secret| secret.template.is_some()) {
+            let Some(at) = rendered.iter().position(|(name, _)| *name == secret.setting) else { continue };
+            let (setting, url) = rendered.remove(at);
+            let Some(origin) = origin_of(&url) else {
+                let message = "what its template gives is no address with a scheme and a host".to_owned();
+                return Err(SettingProblem { setting: Some(setting), message });
+            };
+            secret.bound = Bound::OwnUrl(origin);
+            secret.spellings = spellings(&url);
+            secret.value = url;
+        }
+        Ok(())
     }
 
     pub(crate) fn iter(&self) -> std::slice::Iter<'_, Secret> {
@@ -234,6 +272,29 @@ mod tests {
         let url = Url::parse(&secrets.hold(&found("url", "http://hooks.example/T1"), None)).unwrap();
         assert!(url.scheme() == "https" && url.host_str().unwrap().ends_with(".invalid"), "{url}");
         assert!(Url::parse(&secrets.hold(&found("token", "hunter22"), None)).is_err());
+    }
+
+    #[test]
+    fn an_address_that_is_a_template_goes_where_each_message_says() {
+        let mut secrets = Secrets::default();
+        let placeholder = secrets.hold(&found("url", "https://{{ .GroupLabels.team }}.example/T1"), None);
+        secrets.hold(&found("token", "{{ no template }}"), None);
+        assert!(Url::parse(&placeholder).is_ok(), "{placeholder}");
+        let templates: Vec<_> = secrets.iter().map(Secret::template).collect();
+        assert_eq!(templates, [Some("https://{{ .GroupLabels.team }}.example/T1"), None]);
+        let edge = origin_of("https://edge.example").unwrap();
+        assert!(!secrets.0[0].may_go_to(&edge), "before it is rendered");
+
+        let text =
+            |url: &str| vec![("title".to_owned(), "Hot".to_owned()), ("url".to_owned(), url.to_owned())];
+        let mut rendered = text("https://edge.example/T1");
+        secrets.take_rendered(&mut rendered).unwrap();
+        assert_eq!(rendered, [("title".to_owned(), "Hot".to_owned())], "the guest does not see the address");
+        assert!(secrets.0[0].may_go_to(&edge) && secrets.0[0].value() == "https://edge.example/T1");
+        assert_eq!(secrets.mask("to https://edge.example/T1"), "to [secret]");
+
+        let problem = secrets.take_rendered(&mut text("edge.example")).unwrap_err();
+        assert!(problem.to_string().contains("no address"), "{problem}");
     }
 
     #[test]
