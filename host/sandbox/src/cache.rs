@@ -148,6 +148,7 @@ impl Drop for Turn {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "files have the time of the system")]
 fn was_left_behind(name: &str, path: &Path) -> bool {
     let is_passing = name.ends_with(TURN_ENDING) || name.ends_with(ASIDE_ENDING);
     let modified = || fs::metadata(path).and_then(|file| file.modified()).ok();
