@@ -187,7 +187,7 @@ receivers:
   - name: team
     webhook_configs:
       - url: 'http://127.0.0.1:{port}/{{{{ .GroupLabels.device_id | toUpper }}}}?n={{{{ len .Alerts }}}}'
-      - url: '{{{{ .x'
+      - url: '{{{{ .x }}}}'
 "
         );
         let folder = Folder::with(&[("alertmanager.yml", &routing)]);

@@ -40,6 +40,12 @@ struct Context<'a> {
     now: Timestamp,
 }
 
+/// Whether a text can be read as a template: its syntax, and that its functions are known. What it calls by name and what
+/// it asks of the data is not looked at.
+pub fn check_syntax(text: &str) -> Result<(), TemplateError> {
+    parser::parse("", text, Dialect::Alertmanager).map(drop)
+}
+
 /// Templates that notifications can call by name: ours, and those of the operator's files.
 #[derive(Debug, Clone)]
 pub struct Templates {

@@ -193,13 +193,22 @@ fn checked_url(source: Source<'_>, name: &'static str, node: Node) -> Result<Str
     Err(source.error(&url.place, problem).with_hint("write it as in `https://example.org/path`"))
 }
 
-/// As Alertmanager 0.34: what holds a template is no address before that is rendered; an empty one counts as none.
+/// As Alertmanager 0.34: of a template only the syntax can be told before it is rendered; an empty text counts as none.
 fn checked_template_url(source: Source<'_>, name: &'static str, node: Node) -> Result<String, YamlError> {
-    let written = text(source, name, node.clone())?.value;
-    if written.is_empty() || written.contains("{{") {
-        return Ok(written);
+    let written = text(source, name, node.clone())?;
+    if written.value.is_empty() {
+        return Ok(written.value);
     }
-    checked_url(source, name, node)
+    if !written.value.contains("{{") || written.value.contains("${") {
+        return checked_url(source, name, node);
+    }
+    match bellwether_template::alertmanager::check_syntax(&written.value) {
+        Ok(()) => Ok(written.value),
+        Err(error) => {
+            let problem = source.error(&written.place, format!("invalid template in `{name}`: {error}"));
+            Err(problem.with_hint("write it as in `https://example.org/{{ .GroupLabels.team }}`"))
+        }
+    }
 }
 
 fn checked_host_port(source: Source<'_>, name: &'static str, node: Node) -> Result<String, YamlError> {

@@ -21,6 +21,17 @@ fn with(more: &str) -> String {
     format!("route: {{receiver: a}}\nreceivers: [{{name: a}}]\n{more}\n")
 }
 
+/// Files with the one part load, and those with the other are refused for that reason and with a hint.
+fn assert_verdicts(file: impl Fn(&str) -> String, fine: &[&str], bad: &[(&str, &str)]) {
+    for fine in fine {
+        load(&file(fine));
+    }
+    for (bad, expected) in bad {
+        let error = refused(&file(bad));
+        assert!(error.message.contains(expected) && error.hint.is_some(), "{bad}: {error}");
+    }
+}
+
 const SEED_LIKE: &str = "
 global:
   smtp_smarthost: 'localhost:587'
@@ -159,17 +170,15 @@ fn null_and_empty_parts_load() {
 fn time_intervals_are_checked() {
     let interval =
         |inner: &str| with(&format!("time_intervals: [{{name: n, time_intervals: [{{{inner}}}]}}]"));
-    for fine in [
+    let fine = [
         "weekdays: ['monday:friday', 'sunday']",
         "days_of_month: ['1:5', '-3:-1', '28:-1']",
         "months: ['1:3', 'may:august', 'december']",
         "years: ['2020:2022', 2030]",
         "times: [{start_time: 00:00, end_time: '24:00'}]",
         "location: Europe/Berlin",
-    ] {
-        load(&interval(fine));
-    }
-    for (bad, expected) in [
+    ];
+    let bad = [
         ("weekdays: ['friday:monday']", "start day cannot be after end day"),
         ("weekdays: ['moonday']", "not a valid weekday"),
         ("days_of_month: ['0']", "out of range"),
@@ -180,10 +189,8 @@ fn time_intervals_are_checked() {
         ("times: [{start_time: '25:00', end_time: '26:00'}]", "couldn't parse"),
         ("times: [{start_time: '10:00'}]", "both start and end"),
         ("location: Europe/Nowhere", "unknown time zone"),
-    ] {
-        let error = refused(&interval(bad));
-        assert!(error.message.contains(expected) && error.hint.is_some(), "{bad}: {error}");
-    }
+    ];
+    assert_verdicts(interval, &fine, &bad);
 }
 
 #[test]
@@ -256,18 +263,29 @@ fn addresses_of_webhooks_are_addresses_or_templates() {
     let file = |url: &str| {
         format!("route: {{receiver: a}}\nreceivers:\n- name: a\n  webhook_configs:\n  - url: '{url}'\n")
     };
-    for url in ["http://x/p", "HTTPS://x", "{{ .CommonLabels.url }}", "http://x/{{ .Receiver }}", "<secret>"]
-    {
-        load(&file(url));
-    }
-    for (url, problem) in [
+    let fine = [
+        "http://x/p",
+        "HTTPS://x",
+        "{{ .CommonLabels.url }}",
+        "http://x/{{ .Receiver | toUpper }}",
+        "<secret>",
+    ];
+    let bad = [
         ("1e3", "unsupported scheme \"\" for URL in `url`"),
         ("ftp://x", "unsupported scheme \"ftp\" for URL in `url`"),
         ("http:///p", "missing host for URL in `url`"),
-        ("", "one of url or url_file must be configured"),
-    ] {
-        let error = refused(&file(url)).to_string();
-        assert!(error.contains(problem), "{error}");
+        ("{{ .x", "invalid template in `url`: template: :1: unclosed action"),
+        ("http://x/{{ nope }}", "function \"nope\" not defined"),
+    ];
+    assert_verdicts(file, &fine, &bad);
+    assert!(refused(&file("")).message.contains("one of url or url_file must be configured"));
+    for url in fine {
+        let yaml = load(&file(url)).0.to_alertmanager_yaml();
+        assert!(
+            !yaml.contains("/p") && !yaml.contains("{{"),
+            "what a path or a template says is masked: {yaml}"
+        );
+        load(&yaml);
     }
 }
 
